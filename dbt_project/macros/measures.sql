@@ -1,0 +1,105 @@
+{#-
+    The measures as DuckDB macros: created in the build database before the models, used by the
+    marts themselves, carried over into every release, so that analysts apply the same SQL to
+    their own tables. Sources and worked examples: docs/methods.
+
+    `quantities` is a list of non-negative numbers in one unit, one a supplier, without nulls;
+    `residual` is the quantity of suppliers that the publisher does not name ("Other").
+    A measure of nothing (empty list, or only zeros) is null, never zero.
+-#}
+{% macro create_measures() -%}
+    {%- set macros = [
+        "hhi(quantities, residual := 0.0) as
+            list_sum(list_transform(quantities, lambda q: power(q, 2)))
+            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+        "hhi_high(quantities, residual := 0.0) as
+            (list_sum(list_transform(quantities, lambda q: power(q, 2))) + residual * residual)
+            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+        "hhi_high_ordered(quantities, residual := 0.0) as
+            (
+                list_sum(list_transform(quantities, lambda q: power(q, 2)))
+                + coalesce(
+                    floor(residual / nullif(list_min(quantities), 0))
+                    * power(list_min(quantities), 2)
+                    + power(
+                        residual
+                        - floor(residual / nullif(list_min(quantities), 0)) * list_min(quantities),
+                        2
+                    ),
+                    residual * residual
+                )
+            )
+            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+        "hhi_norm(index_value, n) as
+            case when n > 1 then (index_value - 1.0 / n) / (1 - 1.0 / n) end",
+        "n_eff(index_value) as 1.0 / nullif(index_value, 0)",
+        "cr(quantities, k, residual := 0.0) as
+            list_sum(list_slice(list_reverse_sort(cast(quantities as double [])), 1, k))
+            / nullif(list_sum(cast(quantities as double [])) + residual, 0)",
+        "entropy(quantities) as
+            case
+                when list_sum(cast(quantities as double [])) > 0
+                    then
+                        greatest(
+                            0,
+                            ln(list_sum(cast(quantities as double [])))
+                            - list_sum(list_transform(
+                                cast(quantities as double []),
+                                lambda q: case when q > 0 then q * ln(q) else 0 end
+                            ))
+                            / list_sum(cast(quantities as double []))
+                        )
+            end",
+        "evenness(quantities) as
+            case
+                when len(list_filter(quantities, lambda q: q > 0)) > 1
+                    then
+                        entropy(quantities)
+                        / ln(len(list_filter(quantities, lambda q: q > 0)))
+            end",
+        "gini(quantities) as
+            list_sum(
+                list_transform(
+                    list_sort(quantities),
+                    lambda q, k: (2 * k - len(quantities) - 1) * q
+                )
+            )
+            / nullif(len(quantities) * list_sum(quantities), 0)",
+        "net_import_reliance(production, consumption) as
+            case
+                when consumption > 0 and production is not null
+                    then least(1.0, greatest(0.0, (consumption - production) / consumption))
+            end",
+        "import_to_export_ratio(imports, exports) as
+            case when exports > 0 then imports / exports when imports > 0 then 9999.0 end",
+        "mirror_ln_ratio(x, m_fob) as
+            case when x > 0 and m_fob > 0 then ln(x / m_fob) end",
+        "mirror_rel_gap(x, m_fob) as
+            abs(x - m_fob) / nullif(x + m_fob, 0)",
+        "mirror_sigma(ln_ratio) as abs(ln_ratio) / sqrt(2.0)",
+        "reallocation(shares_before, shares_after) as
+            0.5 * list_sum(
+                list_transform(
+                    list_zip(shares_before, shares_after),
+                    lambda pair: abs(coalesce(pair[1], 0) - coalesce(pair[2], 0))
+                )
+            )",
+        "consumption_share(import_reliance, share_of_imports) as
+            import_reliance * share_of_imports",
+        "exceeds(threshold, central, low, high) as
+            case
+                when central > threshold or low > threshold then true
+                when central <= threshold or high <= threshold then false
+            end",
+        "geodep(
+            hhi_imports, hhi_world_exports, imports_to_exports,
+            least_hhi_imports, least_hhi_world_exports, least_ratio
+        ) as
+            hhi_imports > least_hhi_imports
+            and hhi_world_exports > least_hhi_world_exports
+            and imports_to_exports > least_ratio"
+    ] -%}
+    {%- for macro in macros %}
+        {%- do run_query("create or replace macro " ~ target.schema ~ "." ~ macro) %}
+    {%- endfor %}
+{%- endmacro %}

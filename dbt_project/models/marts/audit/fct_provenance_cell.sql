@@ -1,0 +1,136 @@
+-- Mart rows to the cells of measured documents that they are made of: the listed part of
+-- mart_provenance.
+with supplier_cells as (
+    select
+        vintage_id,
+        scope,
+        material,
+        stage,
+        basis,
+        geo_iso3,
+        reference_year,
+        supplier_iso3,
+        is_residual,
+        quantity,
+        unnest(cell_ids) as cell_id
+    from {{ ref('int_supplier_quantity') }}
+    where cell_ids is not null
+),
+
+cells as (
+    select
+        cell_id,
+        source_edition_id
+    from {{ ref('fct_source_cell') }}
+),
+
+concentration_cells as (
+    select distinct
+        'mart_concentration' as mart,
+        {{ row_key([
+            'supplier_cells.material', 'supplier_cells.stage', 'supplier_cells.scope',
+            'supplier_cells.geo_iso3', 'supplier_cells.reference_year', 'supplier_cells.basis',
+            'supplier_cells.vintage_id'
+        ]) }} as row_key,
+        supplier_cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        case when supplier_cells.is_residual then 'residual' else 'supplier' end as role,
+        'as published > shares > index' as method_chain
+    from supplier_cells
+    inner join cells using (cell_id)
+    inner join {{ ref('int_concentration') }} as gathered
+        using (vintage_id, scope, material, stage, basis, geo_iso3, reference_year)
+),
+
+dependency_cells as (
+    select
+        'mart_import_dependency' as mart,
+        {{ row_key([
+            'supplier_cells.geo_iso3', 'supplier_cells.material', 'supplier_cells.stage',
+            'supplier_cells.supplier_iso3', 'supplier_cells.reference_year',
+            'supplier_cells.basis', 'supplier_cells.vintage_id'
+        ]) }} as row_key,
+        supplier_cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'share of imports' as role,
+        'as published' as method_chain
+    from supplier_cells
+    inner join cells using (cell_id)
+    where supplier_cells.scope = 'import_sources' and supplier_cells.quantity > 0
+),
+
+flag_cells as (
+    select
+        'mart_dependency_flags' as mart,
+        flags.row_key,
+        supplier_cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'share of imports' as role,
+        'as published > index > threshold' as method_chain
+    from {{ ref('mart_dependency_flags') }} as flags
+    inner join supplier_cells
+        on
+            supplier_cells.scope = 'import_sources'
+            and flags.vintage_id = supplier_cells.vintage_id
+            and flags.importer_iso3 = supplier_cells.geo_iso3
+            and flags.material = supplier_cells.material
+            and flags.stage = supplier_cells.stage
+            and flags.reference_year = supplier_cells.reference_year
+            and flags.basis = supplier_cells.basis
+    inner join cells using (cell_id)
+    where supplier_cells.quantity > 0
+),
+
+reliance_cells as (
+    select
+        'mart_import_dependency' as mart,
+        dependency.row_key,
+        reliance.cell_id,
+        cast(null as varchar) as row_set,
+        reliance.source_edition_id,
+        'net import reliance' as role,
+        'share of imports x net import reliance' as method_chain
+    from {{ ref('mart_import_dependency') }} as dependency
+    inner join {{ ref('int_import_reliance') }} as reliance
+        on
+            dependency.vintage_id = reliance.vintage_id
+            and dependency.importer_iso3 = reliance.importer_iso3
+            and dependency.material = reliance.material
+            and dependency.stage = reliance.stage
+            and dependency.reference_year = reliance.reference_year
+),
+
+revision_cells as (
+    select
+        'mart_revision_diff' as mart,
+        marts.row_key,
+        drivers.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        drivers.role,
+        'difference of two vintages' as method_chain
+    from {{ ref('mart_revision_diff') }} as marts,
+        lateral (
+            select
+                unnest(list_transform(marts.driver_cells, lambda c: c.cell_id_from)) as cell_id,
+                'earlier' as role
+            union all
+            select
+                unnest(list_transform(marts.driver_cells, lambda c: c.cell_id_to)) as cell_id,
+                'later' as role
+        ) as drivers
+    inner join cells on drivers.cell_id = cells.cell_id
+)
+
+select * from concentration_cells
+union all
+select * from dependency_cells
+union all
+select * from flag_cells
+union all
+select * from reliance_cells
+union all
+select * from revision_cells

@@ -1,0 +1,87 @@
+-- From every mart row to what it is made of: one row a source cell for measured documents; for bulk
+-- trade one row a set of flows, named by a predicate on fct_trade_flow that gives exactly them. The
+-- sets follow from the marts' own keys, so they are worked out when somebody asks.
+with codes as (
+    select
+        coalesce(nullif(basket, ''), material) as material,
+        stage,
+        string_agg(
+            distinct '''' || hs_code || '''', ', ' order by '''' || hs_code || ''''
+        ) as hs_codes
+    from {{ ref('ref_hs_material') }}
+    where stage is not null
+    group by all
+),
+
+concentration_flows as (
+    select
+        'mart_concentration' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares > index' as method_chain
+    from {{ ref('mart_concentration') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.flow_source is not null
+),
+
+dependency_flows as (
+    select
+        'mart_import_dependency' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }}
+        || case
+            when marts.partner_iso3 is null then ' and exporter_iso3 is null'
+            else ' and exporter_iso3 = ''' || marts.partner_iso3 || ''''
+        end as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > share of imports' as method_chain
+    from {{ ref('mart_import_dependency') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.flow_source is not null
+),
+
+flag_flows as (
+    select
+        'mart_dependency_flags' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares > index > threshold' as method_chain
+    from {{ ref('mart_dependency_flags') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.flow_source is not null
+),
+
+mirror_flows as (
+    select
+        'mart_mirror_gap' as mart,
+        row_key,
+        cast(null as varchar) as cell_id,
+        'fct_trade_report where hs_code = ''' || hs_code
+        || ''' and reference_year = ' || reference_year
+        || ' and ((reporter_iso3 = ''' || exporter_iso3
+        || ''' and partner_iso3 = ''' || importer_iso3
+        || ''' and flow = ''export'') or (reporter_iso3 = ''' || importer_iso3
+        || ''' and partner_iso3 = ''' || exporter_iso3 || ''' and flow = ''import''))' as row_set,
+        source_edition_id,
+        'both reports' as role,
+        'reports > freight taken off > ratio' as method_chain
+    from {{ ref('mart_mirror_gap') }}
+)
+
+select * from {{ ref('fct_provenance_cell') }}
+union all
+select * from concentration_flows
+union all
+select * from dependency_flows
+union all
+select * from flag_flows
+union all
+select * from mirror_flows

@@ -1,0 +1,28 @@
+with source as (
+
+    select *
+    from {{ raw_table('usgs_myb', 'raw_usgs_myb__historical') }}
+
+)
+
+select
+    {{ cell_id() }} as cell_id,
+    source_edition_id,
+    document_name,
+    document_sha256,
+    sheet,
+    row_number,
+    column_number,
+    column_name,
+    value_text,
+    value,
+    value_low,
+    value_high,
+    value_flag,
+    series_text,
+    series_label,
+    measure,
+    country_label,
+    reference_year,
+    unit_label
+from source

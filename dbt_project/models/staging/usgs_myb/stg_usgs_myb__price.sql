@@ -1,0 +1,30 @@
+with source as (
+
+    select *
+    from {{ raw_table('usgs_myb', 'raw_usgs_myb__price') }}
+
+)
+
+select
+    {{ cell_id() }} as cell_id,
+    source_edition_id,
+    document_name,
+    document_sha256,
+    sheet,
+    row_number,
+    column_number,
+    column_name,
+    value_text,
+    value,
+    value_low,
+    value_high,
+    value_flag,
+    table_label,
+    product_text,
+    element,
+    purity_text,
+    reference_year,
+    marker_text,
+    unit_text,
+    unit_label
+from source

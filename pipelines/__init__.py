@@ -1,0 +1,1 @@
+"""How it runs: catalogue, archive, readers, build, release, command line."""

@@ -1,0 +1,204 @@
+"""The catalogue's vocabulary: :class:`Source`, :class:`Edition`, :class:`Licence`."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipelines.errors import MonaziteError, UsageError
+
+__all__ = [
+    "Catalog",
+    "Drift",
+    "Edition",
+    "EditionScope",
+    "KnownEdition",
+    "Licence",
+    "Redistribution",
+    "Source",
+    "load_catalog",
+]
+
+_HERE = Path(__file__).resolve().parent
+_SLUG = re.compile(r"[^A-Za-z0-9._]+")
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Redistribution(StrEnum):
+    """What may be passed on. ``unknown`` counts as ``no``."""
+
+    YES = "yes"
+    DERIVED_ONLY = "derived_only"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Licence(_Entry):
+    """Terms of a publisher."""
+
+    name: str
+    url: str | None = None
+    redistribution: Redistribution
+    attribution: str
+
+    @field_validator("redistribution", mode="before")
+    @classmethod
+    def _yaml_booleans(cls, value: object) -> object:
+        # YAML reads a bare yes or no as a boolean.
+        return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+class EditionScope(StrEnum):
+    """What two editions of a source have in common.
+
+    ``release``: each is the whole of what is published, so the next is compared with the last.
+    ``extract``: each is a piece somebody asked for, so only the columns must agree.
+    """
+
+    RELEASE = "release"
+    EXTRACT = "extract"
+
+
+class Drift(_Entry):
+    """How far a new edition may fall behind the last one before it is refused (shares, 0 to 1)."""
+
+    rows_lost: float = Field(default=0.25, ge=0, le=1)
+    bytes_lost: float = Field(default=0.60, ge=0, le=1)
+    files_lost: int = Field(default=0, ge=0)
+
+
+class KnownEdition(_Entry):
+    """An edition that is known to exist, as the publisher announced it."""
+
+    label: str
+    version: str | None = None
+    published: date | None = None
+    layout: str | None = None
+    doi: str | None = None
+    url: str | None = None
+    item_id: str | None = None
+    citation: str | None = None
+    note: str | None = None
+
+
+class Source(_Entry):
+    """A publisher's data set."""
+
+    source_id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    publisher: str
+    homepage: str
+    cadence: str
+    licence: Licence
+    citation: str
+    scope: EditionScope = EditionScope.RELEASE
+    is_official: bool = True
+    hosts: tuple[str, ...] = ()
+    endpoint: str | None = None
+    edition_patterns: tuple[str, ...] = ()
+    country_maps: tuple[str, ...] = ()
+    drift: Drift = Drift()
+    editions: tuple[KnownEdition, ...] = ()
+    note: str | None = None
+
+    def known(self, label: str) -> KnownEdition | None:
+        """The announced edition with this label."""
+        return next((e for e in self.editions if e.label == label), None)
+
+    def label_from_name(self, name: str) -> str | None:
+        """The edition label that a file name tells, by ``edition_patterns``, or None.
+
+        A pattern's named groups are joined by ``-`` in the order in which they stand.
+        """
+        for pattern in self.edition_patterns:
+            match = re.search(pattern, name, flags=re.IGNORECASE)
+            if match:
+                return "-".join(g for g in match.groupdict().values() if g)
+        return None
+
+    def edition(self, label: str, *, published: date | None = None) -> Edition:
+        """An edition of this source: the announced one, or a new one with this label."""
+        known = self.known(label) or KnownEdition(label=label)
+        return Edition(
+            source_id=self.source_id,
+            label=known.label,
+            version=known.version,
+            published=published or known.published,
+            layout=known.layout,
+            doi=known.doi,
+            url=known.url or self.homepage,
+            citation=known.citation or self.citation,
+        )
+
+
+class Edition(_Entry):
+    """One release of a source, the unit that is accepted or refused as a whole."""
+
+    source_id: str
+    label: str
+    version: str | None = None
+    published: date | None = None
+    layout: str | None = None
+    doi: str | None = None
+    url: str | None = None
+    citation: str
+    is_reexpressed: bool = False
+
+    @property
+    def edition_id(self) -> str:
+        """``<source>-<label>[-v<version>]``, safe as a file name; ``source_edition_id`` in SQL."""
+        parts = [self.source_id, self.label]
+        if self.version:
+            parts.append(f"v{self.version}")
+        return "-".join(_SLUG.sub("_", p).strip("_") for p in parts)
+
+
+class Catalog(_Entry):
+    """All sources by id."""
+
+    sources: dict[str, Source]
+
+    def source(self, source_id: str) -> Source:
+        """The source of this id.
+
+        :raises UsageError: it does not exist.
+        """
+        try:
+            return self.sources[source_id]
+        except KeyError:
+            known = ", ".join(sorted(self.sources))
+            raise UsageError(f"no source {source_id!r}", remedy=f"choose one of {known}") from None
+
+
+def load_catalog(folder: Path = _HERE) -> Catalog:
+    """Read every ``*.yml`` of ``folder``.
+
+    :raises MonaziteError: an entry is malformed; the message names file and field.
+    """
+    return _load(folder.resolve())
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path) -> Catalog:
+    sources: dict[str, Source] = {}
+    for path in sorted(folder.glob("*.yml")):
+        try:
+            source = Source.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError) as error:
+            first = str(error).replace("\n", " ")[:300]
+            raise MonaziteError(f"malformed catalogue entry: {first}", where=str(path)) from error
+        if source.source_id != path.stem:
+            raise MonaziteError(
+                f"source_id {source.source_id!r} differs from the file name", where=str(path)
+            )
+        sources[source.source_id] = source
+    return Catalog(sources=sources)

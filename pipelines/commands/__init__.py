@@ -1,0 +1,1 @@
+"""What each subcommand of ``monazite`` does; ``pipelines.cli`` only parses and reports."""

@@ -1,0 +1,62 @@
+"""``monazite ui``: Dagster's webserver and daemon, on loopback only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.commands.display import say
+from pipelines.commands.home import prepare_dagster_home, read_settings
+from pipelines.errors import MonaziteError
+from pipelines.resources import dbt_project
+from pipelines.settings import PROJECT_ROOT
+
+__all__ = ["serve_ui"]
+
+_LOOPBACK = "127.0.0.1"
+
+
+def serve_ui(console: Console, *, port: int) -> int:
+    """Run until interrupted; the exit status of the webserver.
+
+    :raises MonaziteError: the port is taken.
+    """
+    settings = read_settings()
+    _refuse_taken(port)
+    prepare_dagster_home(settings)
+    dbt_project(settings)  # made once here, so that no code server has to
+    say(console, f"http://{_LOOPBACK}:{port}  (ready in half a minute; stop with Ctrl-C)")
+    return subprocess.run(  # noqa: S603 - our own executable, no user input
+        [
+            str(Path(sys.executable).with_name("dagster")),
+            "dev",
+            "--workspace",
+            str(PROJECT_ROOT / "workspace.yaml"),
+            "--host",
+            _LOOPBACK,
+            "--port",
+            str(port),
+        ],
+        env=os.environ | {"MONAZITE_HOME": str(settings.root), "PYTHONWARNINGS": "ignore"},
+        # Not in the project's folder: Dagster would warn about the dagster.yaml there.
+        cwd=settings.dagster_dir,
+        check=False,
+    ).returncode
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_LOOPBACK, port))
+        except OSError as error:
+            raise MonaziteError(
+                f"port {port} cannot be used: {error.strerror}",
+                where=_LOOPBACK,
+                remedy="stop what listens there, or choose another with --port",
+            ) from error

@@ -1,0 +1,190 @@
+"""What a night does, in plain functions: bring in, choose what is built, tell whether it is due.
+
+Dagster's assets and the command line call these; nothing here knows Dagster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from pipelines.archive.fingerprint import release_id
+from pipelines.archive.profile import RawState
+from pipelines.archive.store import Archive
+from pipelines.catalog import Catalog, Source
+from pipelines.errors import BuildFailed
+from pipelines.ingest import (
+    IngestResult,
+    ensure_schemas,
+    ingest_fetched,
+    ingest_starter,
+    known,
+    refresh_raw,
+    retry_refused,
+    write_edition_tables,
+)
+from pipelines.ingest.result import unchanged
+from pipelines.publish.reader import RELEASE_FILE
+from pipelines.settings import Settings
+from pipelines.sources import load_source
+from pipelines.sources.http import PublisherClient
+
+__all__ = ["QUALITY_SCHEMA", "BuildPlan", "bring_in", "can_fetch", "prepare_build", "read_plan"]
+
+
+#: Results of the quality suites, one row a check; ``mart_data_quality`` shows them.
+QUALITY_SCHEMA = pl.Schema(
+    {
+        "source_id": pl.String(),
+        "check_id": pl.String(),
+        "suite": pl.String(),
+        "table_name": pl.String(),
+        "severity": pl.String(),
+        "status": pl.String(),
+        "n_evaluated": pl.Int64(),
+        "n_failed": pl.Int64(),
+        "detail": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """What the next build would be made of.
+
+    :ivar release_id: hash of editions and code.
+    :ivar is_due: false where the current release is just that.
+    :ivar edition_ids: editions that go in, sorted.
+    """
+
+    release_id: str
+    is_due: bool
+    edition_ids: list[str]
+
+
+def can_fetch(source_id: str) -> bool:
+    """Whether this publisher can be asked by a program."""
+    return hasattr(load_source(source_id), "fetch")
+
+
+def bring_in(
+    settings: Settings, catalog: Catalog, source_id: str, *, live: bool
+) -> list[IngestResult]:
+    """Bring one source up to date; every edition that is held, and what was refused.
+
+    :param live: ask the publisher, where it can be asked; otherwise the archive, and the starter
+        where nobody has brought anything else.
+    :raises FetchFailed: the publisher could not be asked at all.
+    """
+    source = catalog.source(source_id)
+    results = refresh_raw(settings, catalog, {source_id})
+    if live and can_fetch(source_id):
+        results += _fetch(settings, catalog, source)
+    elif not live:
+        results += ingest_starter(settings, catalog, {source_id})
+    results += retry_refused(settings, catalog, {source_id})
+    told = {result.edition_id: result for result in results}
+    for archived in Archive(settings.archive_dir).editions(source_id):
+        if archived.edition_id not in told:
+            state = RawState.read(settings.raw_dir, archived.edition_id)
+            told[archived.edition_id] = unchanged(archived, state.profile if state else None)
+    return [told[edition_id] for edition_id in sorted(told)]
+
+
+def _fetch(settings: Settings, catalog: Catalog, source: Source) -> list[IngestResult]:
+    module: Any = load_source(source.source_id)
+    incoming = settings.root / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+
+    async def ask(into: Path) -> Any:
+        async with PublisherClient.for_source(source) as client:
+            return await module.fetch(source, known(settings, source.source_id), client, into)
+
+    into = Path(tempfile.mkdtemp(prefix=f"{source.source_id}-", dir=incoming))
+    try:
+        return ingest_fetched(settings, catalog, asyncio.run(ask(into)))
+    finally:
+        shutil.rmtree(into, ignore_errors=True)
+
+
+def prepare_build(settings: Settings, catalog: Catalog, *, as_of: date | None = None) -> BuildPlan:
+    """Choose the editions of the next build and lay their raw tables where dbt reads them.
+
+    :param as_of: only editions published by this day.
+    :raises BuildFailed: no edition is left.
+    """
+    write_edition_tables(settings, catalog)
+    ensure_schemas(settings, catalog)
+    editions = pl.read_parquet(settings.raw_dir / "raw_monazite__edition" / "*.parquet")
+    if as_of is not None:
+        editions = editions.filter(pl.col("published_date") <= as_of)
+    chosen = sorted(editions.get_column("source_edition_id").to_list())
+    if not chosen:
+        raise BuildFailed(
+            "no edition to build from",
+            where=str(settings.archive_dir),
+            remedy="run without --as-of, or import a document",
+        )
+    identity = release_id(settings, catalog)
+    if as_of is not None:
+        identity = sha256(f"{identity} {as_of.isoformat()}".encode()).hexdigest()[:12]
+    current = settings.release_dir / "current"
+    is_there = (current / RELEASE_FILE).is_file()
+    is_due = not (is_there and current.resolve().name == identity)
+    if is_due:
+        _lay_out(settings, set(chosen))
+    plan = BuildPlan(release_id=identity, is_due=is_due, edition_ids=chosen)
+    settings.build_dir.mkdir(parents=True, exist_ok=True)
+    _plan_path(settings).write_bytes(TypeAdapter(dict[str, Any]).dump_json(asdict(plan)))
+    return plan
+
+
+def read_plan(settings: Settings) -> BuildPlan:
+    """The plan that :func:`prepare_build` made last.
+
+    :raises BuildFailed: there is none.
+    """
+    path = _plan_path(settings)
+    if not path.is_file():
+        raise BuildFailed(
+            "no build is prepared", where=str(path), remedy="materialise the editions first"
+        )
+    return BuildPlan(**TypeAdapter(dict[str, Any]).validate_json(path.read_bytes()))
+
+
+def _plan_path(settings: Settings) -> Path:
+    return settings.build_dir / "plan.json"
+
+
+def _lay_out(settings: Settings, chosen: set[str]) -> None:
+    """Fill ``build/raw`` with links to the raw tables of the chosen editions."""
+    target = settings.build_dir / "raw"
+    shutil.rmtree(target, ignore_errors=True)
+    for folder in sorted(p for p in settings.raw_dir.iterdir() if p.name.startswith("raw_")):
+        (target / folder.name).mkdir(parents=True)
+        for file in sorted(folder.glob("*.parquet")):
+            ours = folder.name.startswith("raw_monazite__")
+            if ours or file.stem in chosen or file.stem.startswith("_"):
+                os.link(file, target / folder.name / file.name)
+    for table in ("edition", "document"):
+        folder = target / f"raw_monazite__{table}"
+        frame = pl.read_parquet(folder / "*.parquet").filter(
+            pl.col("source_edition_id").is_in(sorted(chosen))
+        )
+        for file in folder.glob("*.parquet"):
+            file.unlink()
+        frame.write_parquet(folder / f"{table}s.parquet")
+    # The checks run after the models; until then there are no results.
+    results = target / "raw_monazite__quality"
+    results.mkdir()
+    pl.DataFrame(schema=QUALITY_SCHEMA).write_parquet(results / "quality.parquet")

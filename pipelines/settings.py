@@ -1,0 +1,96 @@
+"""Settings: environment first, then ``monazite.toml``; secrets from the environment only.
+
+Every path hangs below ``MONAZITE_HOME`` (default ``data/`` beside the code), so that a house can
+keep several warehouses and a test can have its own.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+__all__ = ["PROJECT_ROOT", "Settings"]
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are kept and how hard the machine may work.
+
+    Environment variables carry the prefix ``MONAZITE_`` (``MONAZITE_HOME``, ``MONAZITE_THREADS``).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="MONAZITE_", toml_file=PROJECT_ROOT / "monazite.toml", extra="ignore"
+    )
+
+    home: Path = Field(default=PROJECT_ROOT / "data", description="folder that holds everything")
+    threads: int = Field(default=2, ge=1, description="threads that DuckDB and dbt may use")
+    memory_limit: str = Field(default="4GB", description="memory that DuckDB may use")
+    keep_releases: int = Field(default=5, ge=1, description="how many releases are kept")
+    starter: Path = Field(default=PROJECT_ROOT / "starter", description="the archive of a clone")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order: arguments, environment, ``monazite.toml``."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @cached_property
+    def root(self) -> Path:
+        """``MONAZITE_HOME`` as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def archive_dir(self) -> Path:
+        """The publishers' bytes."""
+        return self.root / "archive"
+
+    @property
+    def raw_dir(self) -> Path:
+        """One Parquet a table and edition."""
+        return self.root / "raw"
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Rows that were not let in, each with its reason."""
+        return self.root / "quarantine"
+
+    @property
+    def build_dir(self) -> Path:
+        """The database that dbt writes; one writer, never served."""
+        return self.root / "build"
+
+    @property
+    def release_dir(self) -> Path:
+        """Finished releases and the link ``current``."""
+        return self.root / "release"
+
+    @property
+    def dagster_dir(self) -> Path:
+        """``DAGSTER_HOME``: run history of this warehouse."""
+        return self.root / "dagster"
+
+    @property
+    def dbt_project_dir(self) -> Path:
+        """The dbt project."""
+        return PROJECT_ROOT / "dbt_project"
+
+    @property
+    def seeds_dir(self) -> Path:
+        """Reference data: maps of labels, units, countries, thresholds."""
+        return self.dbt_project_dir / "seeds"

@@ -1,0 +1,136 @@
+"""How hard publishers are asked, who asks, and with which key."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+from dataclasses import dataclass
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipelines.errors import UsageError
+from pipelines.settings import PROJECT_ROOT
+from pipelines.sources.redaction import register_secret
+
+__all__ = ["ApiKey", "HttpSettings", "user_agent"]
+
+
+class HttpSettings(BaseSettings):
+    """Limits of asking: from ``MONAZITE_HTTP_<NAME>``, then ``[http]`` of ``monazite.toml``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MONAZITE_HTTP_", extra="ignore", pyproject_toml_table_header=("http",)
+    )
+
+    contact: str | None = Field(
+        default=None, description="mail address or url of the house that asks, for the User-Agent"
+    )
+    attempts: int = Field(default=6, ge=1, description="attempts a request, the first included")
+    request_seconds: float = Field(default=300, gt=0, description="all attempts of a small answer")
+    download_seconds: float = Field(default=6 * 3600, gt=0, description="all attempts of a file")
+    connect_seconds: float = Field(default=15, gt=0, description="wait for a connection")
+    read_seconds: float = Field(default=60, gt=0, description="longest silence within an answer")
+    wait_initial_seconds: float = Field(default=1, ge=0, description="first wait before a retry")
+    wait_max_seconds: float = Field(default=60, ge=0, description="longest wait of our own")
+    wait_jitter_seconds: float = Field(default=1, ge=0, description="random part of every wait")
+    retry_after_max_seconds: float = Field(
+        default=300, ge=0, description="longest wait that a publisher may ask for"
+    )
+    connections_per_host: int = Field(default=2, ge=1, description="requests at a time")
+    spacing_seconds: float = Field(default=0.5, ge=0, description="between starts, for each host")
+    max_redirects: int = Field(default=5, ge=0, description="hops before giving up")
+    max_answer_bytes: int = Field(default=64 * 1024**2, ge=1, description="size of a small answer")
+    max_download_bytes: int = Field(default=8 * 1024**3, ge=1, description="size of a file")
+    slowest_bytes_per_second: float = Field(
+        default=512, ge=0, description="an answer that drips more slowly is broken off"
+    )
+    pace_seconds: float = Field(default=60, gt=0, description="over which the pace is measured")
+
+    @field_validator("contact")
+    @classmethod
+    def _fits_a_header(cls, value: str | None) -> str | None:
+        text = (value or "").strip()
+        if not text:
+            return None
+        if not re.fullmatch(r"[\x20-\x27\x2a-\x7e]+", text):
+            raise ValueError("must be a mail address or url in plain ASCII, without brackets")
+        return text
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order: arguments, environment, table ``[http]`` of ``monazite.toml``."""
+        file = PyprojectTomlConfigSettingsSource(settings_cls, PROJECT_ROOT / "monazite.toml")
+        return init_settings, env_settings, file
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that goes to one host, in one header, and nowhere else.
+
+    :ivar header: name of the request header (``Ocp-Apim-Subscription-Key``, ``Authorization``).
+    :ivar host: the only host that gets it; a redirect elsewhere goes without it.
+    :ivar value: what stands in the header, prefix (``Bearer``) included.
+    """
+
+    header: str
+    host: str
+    value: SecretStr
+
+    def __post_init__(self) -> None:
+        secret = self.value.get_secret_value()
+        register_secret(secret)
+        register_secret(secret.rpartition(" ")[2])
+
+    @classmethod
+    def from_environment(
+        cls, source_id: str, *, header: str, host: str, prefix: str = ""
+    ) -> ApiKey | None:
+        """The key in ``MONAZITE_KEY_<SOURCE_ID>``, or None where that is unset or empty.
+
+        :param prefix: stands before the key in the header (``"Bearer "``).
+        :raises UsageError: the variable holds what no header can carry.
+        """
+        variable = f"MONAZITE_KEY_{source_id.upper()}"
+        secret = os.environ.get(variable, "").strip()
+        if not secret:
+            return None
+        if not re.fullmatch(r"[\x21-\x7e]+", secret):
+            raise UsageError(
+                f"{variable} holds blanks or characters outside ASCII",
+                remedy="set it to the key as the publisher gave it",
+            )
+        return cls(header=header, host=host, value=SecretStr(prefix + secret))
+
+
+def user_agent(contact: str | None = None) -> str:
+    """Who asks: name and version of the project, its address, and the house's contact.
+
+    The address is the first ``Project-URL`` of the installed package.
+    """
+    version, addresses = "0", list[str]()
+    try:
+        about = importlib.metadata.metadata("monazite")
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    else:
+        version = about["Version"]
+        lines = about.get_all("Project-URL") or []
+        addresses = [f"+{line.partition(',')[2].strip()}" for line in lines]
+    notes = [*addresses[:1], "open data warehouse of critical minerals"]
+    if contact:
+        notes.append(f"contact {contact}")
+    return f"monazite/{version} ({'; '.join(notes)})"

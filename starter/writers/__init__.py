@@ -1,0 +1,1 @@
+"""One module a source: reads the originals with our own reader, writes the figures again."""

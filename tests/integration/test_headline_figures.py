@@ -1,0 +1,196 @@
+"""Figures that a reader can check by hand against the publishers' documents."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("starter")]
+
+_WORLD = """
+    from mart_concentration
+    where material = 'REE_total' and stage = 'mine' and scope = 'world_production'
+        and geo_iso3 = 'WLD' and basis = 'reo_t'
+        and reference_year = ? and vintage_id = ?
+"""
+
+
+@pytest.mark.parametrize(
+    ("year", "vintage", "hhi_high"),
+    [
+        (2024, "2025-12-31", 0.492362),
+        (2024, "latest", 0.519243),
+        (2023, "2025-12-31", 0.487450),
+        (2025, "latest", 0.507238),
+    ],
+)
+def test_world_mine_concentration_of_rare_earths(ask, year, vintage, hhi_high):
+    [(found,)] = ask(f"select hhi_high {_WORLD}", year, vintage)
+    assert found == pytest.approx(hhi_high, abs=1e-5)
+
+
+def test_three_largest_miners_in_2025(ask):
+    assert ask(f"select cr3 {_WORLD}", 2025, "latest")[0][0] == pytest.approx(0.899026, abs=1e-5)
+
+
+def test_revision_of_2024_names_the_cells_that_drove_it(ask):
+    [(delta, drivers)] = ask(
+        """
+        select delta, driver_cells from mart_revision_diff
+        where metric = 'hhi_high' and material = 'REE_total' and stage = 'mine'
+            and reference_year = 2024 and basis = 'reo_t'
+            and vintage_from = '2025-12-31' and vintage_to = 'latest'
+        """
+    )
+    assert delta == pytest.approx(0.519243 - 0.492362, abs=1e-5)
+    moved = {d["country_iso3"]: (d["value_from"], d["value_to"]) for d in drivers}
+    assert moved["AUS"] == (13000, 29000)
+    assert moved["THA"] == (13000, 2100)
+    assert moved["NGA"] == (13000, 1500)
+
+
+def test_revision_of_the_united_states_net_import_reliance(ask):
+    assert ask(
+        """
+        select value_from, value_to from mart_revision_diff
+        where metric = 'net_import_reliance' and material = 'REE_total' and stage = 'refining'
+            and geo_iso3 = 'USA' and reference_year = 2024
+            and vintage_from = '2025-12-31' and vintage_to = 'latest'
+        """
+    ) == [(pytest.approx(0.80), pytest.approx(0.53))]
+
+
+@pytest.mark.parametrize(
+    ("material", "stage", "country", "share"),
+    [
+        ("Dy", "refining", "CHN", 1.000),
+        ("Nd", "refining", "CHN", 0.849),
+        ("Nd", "refining", "MYS", 0.105),
+        ("Dy", "mine", "CHN", 0.844),
+        ("Dy", "mine", "MMR", 0.093),
+    ],
+)
+def test_element_shares_of_the_eu_study_stay_as_published(ask, material, stage, country, share):
+    [(value,)] = ask(
+        """
+        select value from fct_production
+        where material = ? and stage = ? and country_iso3 = ? and basis = 'share'
+            and reference_year = 2020 and derivation = 'published'
+        """,
+        material,
+        stage,
+        country,
+    )
+    assert value == pytest.approx(share, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("material", "stage", "top_share"),
+    [("Dy", "refining", 1.000), ("Nd", "refining", 0.849), ("Dy", "mine", 0.844)],
+)
+def test_element_concentration_uses_the_study(ask, material, stage, top_share):
+    [(top, share)] = ask(
+        """
+        select top_supplier, top_share from mart_concentration
+        where scope = 'world_production' and basis = 'share' and vintage_id = 'latest'
+            and material = ? and stage = ?
+        """,
+        material,
+        stage,
+    )
+    assert top == "CHN"
+    assert share == pytest.approx(top_share, abs=0.002)
+
+
+def test_mine_output_of_elements_has_low_and_high_and_a_central_value_only_where_known(ask):
+    rows = {
+        row[0]: row[1:]
+        for row in ask(
+            """
+            select country_iso3, value, value_low, value_high, reason from fct_production
+            where material = 'Nd' and derivation = 'oxide_distribution' and reference_year = 2024
+                and source_edition_id like 'usgs_mcs-2026%'
+            """
+        )
+    }
+    value, low, high, _ = rows["USA"]
+    assert low == high == value == pytest.approx(45500 * 0.117)
+    value, low, high, reason = rows["CHN"]
+    assert value is None
+    assert low == pytest.approx(270000 * 0.0347)
+    assert high == pytest.approx(270000 * 0.3018)
+    assert "weights" in reason
+    value, low, high, reason = rows["MMR"]
+    assert (value, low, high) == (None, None, None)
+    assert "no deposit" in reason
+
+
+@pytest.mark.parametrize(
+    ("code", "exporter", "million_usd", "tonnes"),
+    [
+        ("284690", "CHN", 211.9, 3902),
+        ("284690", "MYS", 175.9, 3502),
+        ("280530", "CHN", 194.1, None),
+        ("280530", "VNM", 100.3, None),
+        ("280530", "THA", 43.7, None),
+    ],
+)
+def test_japans_imports_of_2023_in_baci(ask, code, exporter, million_usd, tonnes):
+    [(usd, kg)] = ask(
+        """
+        select trade_value_usd, net_weight_kg from fct_trade_flow
+        where flow_source = 'baci' and hs_code = ? and exporter_iso3 = ?
+            and importer_iso3 = 'JPN' and reference_year = 2023
+        """,
+        code,
+        exporter,
+    )
+    assert usd / 1e6 == pytest.approx(million_usd, abs=0.05)
+    if tonnes is not None:
+        assert kg / 1000 == pytest.approx(tonnes, abs=0.5)
+
+
+@pytest.mark.parametrize("material", ["ree_compounds", "ree_metals"])
+def test_import_sources_of_four_importers_in_every_year(ask, material):
+    years = ask(
+        """
+        select geo_iso3, count(distinct reference_year), min(reference_year), max(reference_year)
+        from mart_concentration
+        where scope = 'import_sources' and basis = 'usd' and vintage_id = 'latest'
+            and material = ? and geo_iso3 in ('JPN', 'USA', 'DEU', 'KOR')
+        group by all order by all
+        """,
+        material,
+    )
+    assert years == [(geo, 30, 1995, 2024) for geo in ("DEU", "JPN", "KOR", "USA")]
+
+
+def test_tokens_stay_apart(ask):
+    flags = {row[0] for row in ask("select distinct value_flag from fct_source_cell")}
+    assert flags >= {
+        "zero",
+        "withheld",
+        "not_available",
+        "lower_bound",
+        "range",
+        "net_exporter",
+        "estimated",
+        "reported",
+    }
+
+
+def test_no_country_is_lost_to_a_footnote_or_to_na(ask):
+    held = {row[0] for row in ask("select distinct country_iso3 from fct_production")}
+    assert held >= {"CHL", "FRA", "GRC", "UKR", "NAM"}
+    names = {row[0] for row in ask("select distinct country_name_reported from fct_production")}
+    assert not names & {"Japane", "Germany6", "Chinae", "Argentinae", "United States1"}
+
+
+def test_every_mart_row_has_provenance(ask):
+    for mart in ("mart_concentration", "mart_import_dependency"):
+        [(orphans,)] = ask(
+            f"""
+            select count(*) from {mart} where row_key not in (
+                select row_key from mart_provenance where mart = '{mart}')
+            """
+        )
+        assert orphans == 0

@@ -1,0 +1,57 @@
+"""The command line in this process, as a user would call it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from pipelines.cli import main
+
+__all__ = ["Outcome", "monazite"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+    raw: bytes
+
+    @property
+    def line(self) -> str:
+        """The one line of an error; fails where there is not exactly one."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("monazite: ")
+        assert "Traceback" not in self.err
+        assert "should not happen" not in self.err
+        assert lines[0].isprintable()
+        return lines[0]
+
+
+def monazite(*words: str | Path, home: Path, stdin: str = "", **environment: str) -> Outcome:
+    """Run ``monazite`` with these words on the warehouse at ``home``; output is no terminal."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    told = {"MONAZITE_HOME": str(home), "COLUMNS": "80", **environment}
+    with (
+        mock.patch.dict(os.environ, told),
+        mock.patch("sys.stdin", io.StringIO(stdin)),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main([str(word) for word in words])
+        except SystemExit as left:
+            status = left.code
+    for stream in (out, err):
+        stream.flush()
+    assert isinstance(status, int)
+    raw = out.buffer.getvalue()  # type: ignore[attr-defined]
+    text = err.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+    return Outcome(status, raw.decode("utf-8", errors="replace"), text, raw)

@@ -1,0 +1,106 @@
+"""What the archive holds, as tables."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from pipelines.catalog import Redistribution
+from pipelines.ingest import ingest_documents, write_edition_tables
+from pipelines.settings import Settings
+from tests.support.house import House
+
+
+def table(house: House, name: str) -> pl.DataFrame:
+    [path] = (house.settings.raw_dir / f"raw_monazite__{name}").glob("*.parquet")
+    return pl.read_parquet(path)
+
+
+def fill(house: House) -> None:
+    for name, first in (("toy_2025.csv", 1.0), ("toy_2025.csv", 2.0), ("toy_2024.csv", 3.0)):
+        ingest_documents(
+            house.settings, house.catalog, "toy_mine", [house.document(name, first=first)]
+        )
+
+
+def test_an_empty_archive_gives_empty_tables_and_the_catalogue(house: House) -> None:
+    assert write_edition_tables(house.settings, house.catalog) == {
+        "raw_monazite__edition": 0,
+        "raw_monazite__document": 0,
+        "raw_monazite__source": 2,
+    }
+    assert table(house, "source").get_column("source_id").to_list() == ["toy_bulk", "toy_mine"]
+    assert table(house, "edition").schema["published_date"] == pl.Date()
+
+
+def test_editions_and_documents_are_told_with_their_hashes(house: House) -> None:
+    fill(house)
+    write_edition_tables(house.settings, house.catalog)
+
+    editions = table(house, "edition")
+    columns = ("source_edition_id", "label", "version", "revision", "rows", "n_documents")
+    assert editions.select(columns).rows() == [
+        ("toy_mine-2024", "2024", None, 1, 40, 1),
+        ("toy_mine-2025-v2.0", "2025", "2.0", 1, 40, 1),
+        ("toy_mine-2025-v2.0.r2", "2025", "2.0.r2", 2, 40, 1),
+    ]
+    assert editions.select("published_date", "first_published_date").rows() == [
+        (date(2024, 2, 1), date(2024, 2, 1)),
+        (date(2025, 2, 1), date(2025, 2, 1)),
+        (None, date(2025, 2, 1)),
+    ]
+    assert editions.get_column("digest").to_list() == [
+        house.archive.digest(e) for e in house.archive.editions()
+    ]
+    documents = table(house, "document")
+    assert documents.get_column("document_name").to_list() == [
+        "toy_2024.csv",
+        "toy_2025.csv",
+        "toy_2025.csv",
+    ]
+    assert documents.get_column("sha256").n_unique() == 3
+
+
+def test_the_tables_are_the_same_on_every_machine_and_day(house: House) -> None:
+    fill(house)
+    write_edition_tables(house.settings, house.catalog)
+    other = House(house.folder, Settings(home=house.folder / "other"), house.catalog, house.readers)
+    fill(other)
+    write_edition_tables(other.settings, other.catalog)
+
+    for name in ("edition", "document", "source"):
+        paths = [
+            next((h.settings.raw_dir / f"raw_monazite__{name}").glob("*.parquet"))
+            for h in (house, other)
+        ]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        ("yes", "yes", "yes"),
+        ("yes", "no", "no"),
+        ("no", "yes", "no"),
+        ("derived_only", "yes", "derived_only"),
+        ("yes", "unknown", "unknown"),
+        ("unknown", "yes", "yes"),
+        ("unknown", "no", "no"),
+    ],
+)
+def test_the_stricter_terms_hold(house: House, then: str, now: str, expected: str) -> None:
+    def catalogue(redistribution: str):
+        source = house.catalog.source("toy_mine")
+        licence = source.licence.model_copy(
+            update={"redistribution": Redistribution(redistribution)}
+        )
+        return house.catalog.model_copy(
+            update={"sources": {"toy_mine": source.model_copy(update={"licence": licence})}}
+        )
+
+    ingest_documents(house.settings, catalogue(then), "toy_mine", [house.document("toy_2025.csv")])
+    write_edition_tables(house.settings, catalogue(now))
+
+    assert table(house, "edition").get_column("redistribution").to_list() == [expected]
