@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -41,16 +42,19 @@ from pipelines.settings import Settings
 from pipelines.sources.label_maps import read_map
 
 FLOW = ("exporter_iso3", "importer_iso3", "hs_code")
-#: The flat freight of older practice (METHOD 1.8).
+#: The flat freight of older practice.
 FLAT_CIF_FOB = 1.08
 #: Weights below this (1 kg) and values below this (1 USD) say nothing in logarithms.
 LEAST = 1.0
 _S19 = "S19"  # BACI's own code for Taiwan
 
 
-def build(home: Path, documents: dict[str, list[Path]], model: str) -> dict[str, str]:
-    """Import ``documents`` (by source) into ``home`` and build ``model`` and what it needs.
+def build(
+    home: Path, documents: dict[str, list[Path]], *models: str, as_of: date | None = None
+) -> dict[str, str]:
+    """Import ``documents`` (by source) into ``home`` and build ``models`` and what they need.
 
+    :param as_of: leave out editions published later, or on a day that nobody knows.
     :returns: the environment of the build; ``MONAZITE_BUILD_DB`` holds facts and marts,
         ``MONAZITE_WORK_DB`` the intermediate models.
     :raises MonaziteError: the documents cannot be let in, or dbt fails.
@@ -61,7 +65,7 @@ def build(home: Path, documents: dict[str, list[Path]], model: str) -> dict[str,
         result = ingest_documents(settings, catalog, source_id, files, label="benchmark")
         if result.refused:
             raise UsageError(result.refused)
-    prepare_build(settings, catalog)
+    prepare_build(settings, catalog, as_of=as_of)
     environment = dbt_environment(settings)
     project, target = str(settings.dbt_project_dir), str(home / "dbt")
     done = subprocess.run(  # noqa: S603 - our own executable, no user input
@@ -70,7 +74,7 @@ def build(home: Path, documents: dict[str, list[Path]], model: str) -> dict[str,
             "--quiet",
             "build",
             "--select",
-            f"+{model}",
+            *(f"+{model}" for model in models),
             "--exclude-resource-type",
             "test",
             "unit_test",
@@ -89,7 +93,7 @@ def build(home: Path, documents: dict[str, list[Path]], model: str) -> dict[str,
         check=False,
     )
     if done.returncode:
-        raise BuildFailed(f"dbt cannot build {model}: {(done.stdout + done.stderr)[-800:]}")
+        raise BuildFailed(f"dbt cannot build {models}: {(done.stdout + done.stderr)[-800:]}")
     return environment
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
+from pipelines.errors import BuildFailed
 from quality.suites import Check
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class CheckResult:
 
     :ivar status: passed, warned or failed.
     :ivar n_evaluated: rows that were looked at.
-    :ivar n_failed: rows outside of what was expected, over all expectations that were not met.
+    :ivar n_failed: rows outside of what was expected, summed over the columns that are judged.
     :ivar detail: what was found, in one line.
     """
 
@@ -58,11 +59,22 @@ class CheckResult:
         return self.status == "passed"
 
 
-def open_build(folder: Path, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
-    """The build database of ``folder``, with what only the build needs attached as ``work``."""
-    connection = duckdb.connect(str(folder / "monazite.duckdb"), read_only=read_only)
-    work = str(folder / "work.duckdb").replace("'", "''")
-    connection.execute(f"ATTACH '{work}' AS work (READ_ONLY)")
+def open_build(folder: Path) -> duckdb.DuckDBPyConnection:
+    """The build database of ``folder``, read-only; what only the build needs is ``work``.
+
+    :raises BuildFailed: there is no build.
+    """
+    build, work = folder / "monazite.duckdb", folder / "work.duckdb"
+    for path in (build, work):
+        if not path.is_file():
+            raise BuildFailed(
+                "nothing to check: there is no build",
+                where=str(path),
+                remedy="run `monazite run`, or materialise the models first",
+            )
+    connection = duckdb.connect(str(build), read_only=True)
+    quoted = str(work).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS work (READ_ONLY)")
     return connection
 
 
@@ -165,21 +177,24 @@ def _unjudged(check: Check, detail: str, *, success: bool = False) -> CheckResul
 
 
 def _result(check: Check, frame: pd.DataFrame, outcome: Any) -> CheckResult:
-    failed = 0
-    broken, allowed = [], []
+    # Two limits on one column, a tight one for most rows and a wide one for all, break together.
+    broken: dict[str, tuple[int, str]] = {}
+    allowed = []
     for item in outcome.results:
         count = int((item.result or {}).get("unexpected_count") or 0)
+        judged = item.expectation_config.kwargs.get("column", item.expectation_config.type)
         if not item.success:
-            failed += max(count, 1)
-            broken.append(_words(item, frame))
+            if max(count, 1) > broken.get(judged, (0, ""))[0]:
+                broken[judged] = (max(count, 1), _words(item, frame))
         elif count:
             allowed.append(f"{count} outside, as many as are allowed: {_words(item, frame)}")
     return CheckResult(
         check=check,
         status=_status(check, success=bool(outcome.success)),
         n_evaluated=len(frame),
-        n_failed=failed,
-        detail="; ".join(broken) or "; ".join([f"{len(frame)} rows as expected", *allowed]),
+        n_failed=sum(count for count, _ in broken.values()),
+        detail="; ".join(words for _, words in broken.values())
+        or "; ".join([f"{len(frame)} rows as expected", *allowed]),
     )
 
 

@@ -146,5 +146,7 @@ def _why(outcome: Any) -> str:
 
 def _heart(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if any("blocking asset check" in line for line in lines):
+        return " ".join(lines).split("ERROR severity:", 1)[-1].strip()[:600]
     telling = [line for line in lines if "Error" in line or "Failure" in line or "FAIL" in line]
     return " / ".join((telling or lines)[:4])[:600]

@@ -35,7 +35,7 @@ class Original:
 def write_edition(
     folder: Path, edition: Edition, originals: Sequence[Original], *, note: str | None = None
 ) -> None:
-    """Write ``edition.yml``: what the documents of this folder are, where their figures are from."""
+    """Write ``edition.yml``: what the documents here are and where their figures are from."""
     sheet = {
         "source_id": edition.source_id,
         "label": edition.label,

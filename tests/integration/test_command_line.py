@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.command import Outcome, monazite
+from tests.support.command import Outcome, monazite, monazite_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("starter")]
 
@@ -36,18 +36,6 @@ SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 @pytest.fixture
 def run(starter_home: Path) -> Run:
     return lambda *words, **more: monazite(*words, home=starter_home, **more)
-
-
-def in_a_process(
-    *words: str, home: Path, stdin: bytes | None = None, **environment: str
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("monazite")), *words],
-        env={**os.environ, "MONAZITE_HOME": str(home), **environment},
-        input=stdin,
-        capture_output=True,
-        timeout=120,
-    )
 
 
 # sql
@@ -506,19 +494,19 @@ def test_a_reader_that_leaves_early_is_no_error(starter_home: Path) -> None:
 
 
 def test_pipes_carry_bytes_as_they_are(starter_home: Path) -> None:
-    done = in_a_process(
+    done = monazite_process(
         "sql", "-", "--format", "json", home=starter_home, stdin=b"select 'M\xc3\xa9' a"
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout) == [{"a": "Mé"}]
-    done = in_a_process("sql", "select 1 as a", "--format", "parquet", home=starter_home)
+    done = monazite_process("sql", "select 1 as a", "--format", "parquet", home=starter_home)
     assert done.returncode == 0
     assert pq.read_table(io.BytesIO(done.stdout)).to_pylist() == [{"a": 1}]
 
 
 def test_a_plain_ascii_terminal_gets_an_answer(starter_home: Path) -> None:
     words = ("explain", "mart_concentration", WORLD)
-    done = in_a_process(*words, home=starter_home, PYTHONIOENCODING="ascii", LC_ALL="C")
+    done = monazite_process(*words, home=starter_home, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (done.returncode, done.stderr) == (0, b"")
     assert "—".encode() in done.stdout
 

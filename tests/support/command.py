@@ -1,17 +1,19 @@
-"""The command line in this process, as a user would call it."""
+"""The command line, in this process or in one of its own, as a user would call it."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 from pipelines.cli import main
 
-__all__ = ["Outcome", "monazite"]
+__all__ = ["Outcome", "monazite", "monazite_process"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,21 @@ def monazite(*words: str | Path, home: Path, stdin: str = "", **environment: str
     raw = out.buffer.getvalue()  # type: ignore[attr-defined]
     text = err.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
     return Outcome(status, raw.decode("utf-8", errors="replace"), text, raw)
+
+
+def monazite_process(
+    *words: str | Path,
+    home: Path,
+    stdin: bytes | None = None,
+    timeout_seconds: float = 400,
+    **environment: str,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``monazite`` as a program."""
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("monazite")), *map(str, words)],
+        env={**os.environ, "MONAZITE_HOME": str(home), **environment},
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=timeout_seconds,
+    )

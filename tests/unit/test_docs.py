@@ -175,8 +175,13 @@ def test_every_mart_has_a_method_page(mart):
 @pytest.mark.parametrize("path", pages(doc_examples.pages()))
 def test_every_query_shows_its_result(path):
     assert doc_examples.bare_queries(path) == []
-    if path.parent == METHODS and path.name != "README.md":
-        assert doc_examples.examples(path)
+
+
+def test_every_measure_has_an_example():
+    rows = [line for line in words(METHODS / "README.md").splitlines() if line.startswith("| `")]
+    measures = {link["target"] for row in rows for link in _LINK.finditer(row)}
+    assert measures
+    assert not [page for page in measures if not doc_examples.examples(METHODS / page)]
 
 
 def test_every_flag_of_a_cell_is_told():

@@ -2,7 +2,7 @@
 -- 1 - FOB/CIF over imports of at least 10,000 USD, the FOB value being the importer's own where it
 -- gives one and else the exporter's report, drawn towards the median of all codes where a code has
 -- few such flows (20 pseudo-observations), and held within 0 and 0.2.
--- Source: METHOD 1.8 (BACI and Growth Lab regress on gravity variables, which are not held here).
+-- BACI (Gaulier and Zignago 2010) and the Growth Lab regress on gravity variables, not held here.
 with two_sided as (
     select
         hs_code,

@@ -3,7 +3,7 @@
 -- reported ones likewise; one that gives a unit value beyond six robust deviations of its code and
 -- year is set aside; of one side's alone its unit value counts, so that weight and value speak of
 -- the same trade; where none is left, value over the median unit value.
--- Source: METHOD 1.8. Six deviations, not its three, because a code and year spans all partners:
+-- Six deviations, not the usual three, because a code and year spans all partners:
 -- up to there the other side's weight is nearer to the reported than to the imputed one
 -- (benchmarks/compare_baci.py).
 {% set outlier = 6 %}

@@ -1,7 +1,8 @@
 -- How well a country's reports agree with its partners': e for its exports, m for its imports, by
 -- year. d is the relative gap of a pair's total value; 25 rounds of
 --     e_i = n_i / sum_j d_ij m_j        m_j = n_j / sum_i d_ij e_i
--- Source: METHOD 1.8 (Growth Lab). This is the likelihood's maximum where d_ij is exponential with
+-- Source: Growth Lab's mirroring of Comtrade. This is the likelihood's maximum where d_ij is
+-- exponential with
 -- mean 1 / (e_i m_j), so that few pairs say little: each country gets 20 pseudo-pairs of the year's
 -- mean gap with a typical partner, which also fixes the scale that the rounds leave open, and gives
 -- a country without pairs the typical reliability. benchmarks/compare_baci.py has the held-out

@@ -88,6 +88,17 @@ def test_too_little_and_too_much_are_weighed_alike(tables):
     )
 
 
+def test_two_limits_on_a_column_are_told_once(tables):
+    tables.execute("INSERT INTO shares VALUES ('Fiji', 20), ('Haiti', 2)")
+    tight = {"column": "share", "max_value": 1, "mostly": 0.9}
+    wide = {"column": "share", "max_value": 10}
+    result = run(tables, check("select * from shares", (BETWEEN, wide), (BETWEEN, tight)))
+    assert result.n_failed == 2
+    assert result.detail == (
+        "column values to be between (share): country=Fiji, share=20 | country=Haiti, share=2"
+    )
+
+
 def test_the_same_data_give_the_same_words(tables):
     tables.execute("INSERT INTO shares SELECT 'C' || hash(i), 9 FROM range(50) AS t (i)")
     many = check("select distinct * from shares")
