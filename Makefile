@@ -1,5 +1,6 @@
 # make run     set up what is missing, then bring in, build, check, release
-# make test    the whole suite          make test-quick  without what takes seconds
+# make test    the suite                make test-quick  without what takes seconds
+# make test-all  with what takes minutes: every reference document, whole runs on other data
 # make ui      Dagster on loopback      make lint        style, types, SQL, layers
 # make starter write starter/ again from the publishers' documents
 # make docs    write the generated docs again
@@ -53,10 +54,13 @@ ui: $(READY)
 	@$(BIN)/monazite ui
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not exhaustive"
+
+test-all: $(READY)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-quick: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not exhaustive"
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -74,6 +78,7 @@ starter: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m pipelines.publish.dictionary
+	@$(BIN)/python -m quality.docs
 
 lock:
 	@uv pip compile pyproject.toml --group dev --group build --universal --generate-hashes \

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import PROJECT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("starter")]
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow, pytest.mark.xdist_group("starter")]
 
 _BUILD = """
 import sys
@@ -56,7 +56,8 @@ def test_removing_later_editions_changes_no_row_of_an_earlier_vintage(
     path = starter_home / "release" / "current" / "monazite.duckdb"
     with duckdb.connect(str(path), read_only=True) as release:
         now = release.execute(_ROWS.format(mart, vintage)).fetchall()
-    assert now
+    # The starter knows no import shares before 2026, so that mart may be empty, here as there.
+    assert now or mart == "mart_import_dependency"
     assert now == without_later_editions.execute(_ROWS.format(mart, then)).fetchall()
 
 
