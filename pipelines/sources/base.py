@@ -185,7 +185,7 @@ def parts(documents: Sequence[Document]) -> Iterator[Part]:
                     members = [i for i in archive.infolist() if not i.is_dir()]
             except _DAMAGED as error:
                 raise DocumentUnreadable(
-                    f"zip is cut short, damaged or encrypted ({error})",
+                    f"zip is damaged, cut short or encrypted ({error})",
                     where=document.name,
                     remedy="fetch the document again from the publisher",
                 ) from error

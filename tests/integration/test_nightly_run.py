@@ -91,6 +91,8 @@ def test_seeds_pass_their_own_tests(tmp_path):
             "build",
             "--select",
             "path:seeds",
+            "--indirect-selection",
+            "cautious",
             "--project-dir",
             "dbt_project",
             "--profiles-dir",
