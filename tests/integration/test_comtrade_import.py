@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 EDITION = "un_comtrade-2022"
+LARGEST = "select count(*), max(hhi_high), max(row_key) from mart_concentration"
 MAGNETS = "hs_code = '850511' and reference_year = 2022"
 
 
@@ -225,8 +226,7 @@ def test_the_catalogue_entry_stays_inside_too(house: House) -> None:
 def test_the_earlier_release_is_kept_and_its_reader_undisturbed(house: House) -> None:
     assert house.current != house.earlier
     assert (house.earlier / "release.json").is_file()
-    query = "select count(*), max(hhi_high), max(row_key) from mart_concentration"
-    assert house.reader.execute(query).fetchone() == house.before
+    assert house.reader.execute(LARGEST).fetchone() == house.before
     told = monazite("sql", f"select count(*) as n from fct_trade_report where {MAGNETS} "
                     "and source_id = 'un_comtrade'", "--release", house.earlier.name,
                     "--format", "csv", home=house.home)  # fmt: skip
