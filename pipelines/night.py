@@ -6,9 +6,11 @@ Dagster's assets and the command line call these; nothing here knows Dagster.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
@@ -22,7 +24,7 @@ from pipelines.archive.fingerprint import release_id
 from pipelines.archive.profile import RawState
 from pipelines.archive.store import Archive
 from pipelines.catalog import Catalog, Source
-from pipelines.errors import BuildFailed
+from pipelines.errors import BuildFailed, UsageError
 from pipelines.ingest import (
     IngestResult,
     ensure_schemas,
@@ -37,6 +39,7 @@ from pipelines.ingest.result import unchanged
 from pipelines.publish.reader import RELEASE_FILE
 from pipelines.settings import Settings
 from pipelines.sources import load_source
+from pipelines.sources.allowance import Allowance
 from pipelines.sources.http import PublisherClient
 
 __all__ = ["QUALITY_SCHEMA", "BuildPlan", "bring_in", "can_fetch", "prepare_build", "read_plan"]
@@ -101,14 +104,66 @@ def bring_in(
     return [told[edition_id] for edition_id in sorted(told)]
 
 
-def _fetch(settings: Settings, catalog: Catalog, source: Source) -> list[IngestResult]:
+def fetch_options(
+    settings: Settings,
+    source: Source,
+    allowance: Allowance,
+    *,
+    years: Sequence[int] | None = None,
+    editions: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """What a publisher's ``fetch`` is told beside its four arguments, by its own parameters.
+
+    :param years: ask for these years only.
+    :param editions: ask for these editions only.
+    :raises UsageError: ``[fetch.<source>]`` holds an option that the source does not know, or it
+        cannot be asked by year or edition.
+    """
+    source_id = source.source_id
+    module: Any = load_source(source_id)
+    takes = list(inspect.signature(module.fetch).parameters)[4:]
+    ours = {
+        "seeds_dir": settings.seeds_dir,
+        "state_dir": settings.fetch_dir / source_id,
+        "allowance": allowance,
+        "years": years,
+        "editions": editions,
+    }
+    chosen = settings.fetch.get(source_id, {})
+    for option in chosen:
+        if option not in takes or option in ours:
+            known_options = ", ".join(sorted(set(takes) - set(ours))) or "none"
+            raise UsageError(
+                f"{source_id} knows no option {option!r}",
+                where="monazite.toml",
+                remedy=f"[fetch.{source_id}] may hold: {known_options}",
+            )
+    for option in ("years", "editions"):
+        if ours[option] is not None and option not in takes:
+            raise UsageError(f"{source_id} cannot be asked for single {option}")
+    return {k: v for k, v in ours.items() if k in takes} | chosen
+
+
+def _fetch(
+    settings: Settings,
+    catalog: Catalog,
+    source: Source,
+    *,
+    years: Sequence[int] | None = None,
+    editions: Sequence[str] | None = None,
+) -> list[IngestResult]:
     module: Any = load_source(source.source_id)
+    allowance = Allowance(
+        settings.fetch_dir / source.source_id / "requests.json", source.api.requests_per_day
+    )
+    options = fetch_options(settings, source, allowance, years=years, editions=editions)
     incoming = settings.root / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
 
     async def ask(into: Path) -> Any:
-        async with PublisherClient.for_source(source) as client:
-            return await module.fetch(source, known(settings, source.source_id), client, into)
+        async with PublisherClient.for_source(source, allowance=allowance) as client:
+            held = known(settings, source.source_id)
+            return await module.fetch(source, held, client, into, **options)
 
     into = Path(tempfile.mkdtemp(prefix=f"{source.source_id}-", dir=incoming))
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import (
@@ -36,6 +37,10 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, description="threads that DuckDB and dbt may use")
     memory_limit: str = Field(default="4GB", description="memory that DuckDB may use")
     keep_releases: int = Field(default=5, ge=1, description="how many releases are kept")
+    fetch: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="what is asked of single publishers: [fetch.<source>] of monazite.toml",
+    )
     starter: Path = Field(default=PROJECT_ROOT / "starter", description="the archive of a clone")
 
     @classmethod
@@ -79,6 +84,11 @@ class Settings(BaseSettings):
     def release_dir(self) -> Path:
         """Finished releases and the link ``current``."""
         return self.root / "release"
+
+    @property
+    def fetch_dir(self) -> Path:
+        """What fetching remembers between nights, one folder a source: requests, whole answers."""
+        return self.root / "fetch"
 
     @property
     def dagster_dir(self) -> Path:

@@ -37,7 +37,9 @@ _GENERATED = frozenset({"__pycache__", "target", "logs", "dbt_packages"})
 _PACKAGE = "pipelines.sources"
 _CORRECTIONS = "ref_correction"
 #: Modules that bring documents but have no part in reading them, by the last part of their name.
-_NOT_READING = re.compile(r"(?:\w+_)?fetch(?:ing)?|http(?:_\w+)?|redaction|sciencebase")
+_NOT_READING = re.compile(
+    r"(?:\w+_)?fetch(?:ing)?|http(?:_\w+)?|redaction|sciencebase|mirror|allowance|spool"
+)
 #: What an edition's manifest holds that a release does not show.
 _NOT_SHOWN: dict[str, Any] = {
     "accepted_at": True,

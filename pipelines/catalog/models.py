@@ -7,17 +7,20 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MonaziteError, UsageError
 
 __all__ = [
+    "Api",
     "Catalog",
     "Drift",
     "Edition",
     "EditionScope",
+    "Key",
     "KnownEdition",
     "Licence",
     "Redistribution",
@@ -76,6 +79,48 @@ class Drift(_Entry):
     files_lost: int = Field(default=0, ge=0)
 
 
+class Key(_Entry):
+    """How a publisher wants to be shown a key; the key itself is in ``MONAZITE_KEY_<SOURCE_ID>``.
+
+    :ivar header: request header that carries it, or None.
+    :ivar parameter: query parameter that carries it, for publishers that know no header; it is
+        added while the request is sent and stands in no address that is kept or shown.
+    :ivar prefix: what stands before the key in the header (``"Bearer "``).
+    :ivar is_required: nothing can be asked without it.
+    :ivar page: where a person gets one.
+    """
+
+    host: str
+    header: str | None = None
+    parameter: str | None = None
+    prefix: str = ""
+    is_required: bool = False
+    page: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.header is None) == (self.parameter is None):
+            raise ValueError("a key goes into a header or a parameter")
+        return self
+
+
+class Api(_Entry):
+    """What a publisher's interface allows, as it states or as its users found.
+
+    :ivar first_year: of the data that are asked for.
+    :ivar requests_per_minute: above which it refuses.
+    :ivar requests_per_day: that one house may ask, with a key where there is one.
+    :ivar rows_per_answer: where an answer is cut; one that reaches it is split, never taken.
+    :ivar key: how a key is shown, where there is one.
+    """
+
+    first_year: int | None = None
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    requests_per_day: int | None = Field(default=None, ge=1)
+    rows_per_answer: int | None = Field(default=None, ge=1)
+    key: Key | None = None
+
+
 class KnownEdition(_Entry):
     """An edition that is known to exist, as the publisher announced it."""
 
@@ -104,6 +149,9 @@ class Source(_Entry):
     is_official: bool = True
     hosts: tuple[str, ...] = ()
     endpoint: str | None = None
+    api: Api = Api()
+    #: Days after which a source that brought nothing new counts as stale; None where it has no beat.
+    stale_after_days: int | None = Field(default=None, ge=1)
     edition_patterns: tuple[str, ...] = ()
     country_maps: tuple[str, ...] = ()
     drift: Drift = Drift()

@@ -218,7 +218,7 @@ def known(settings: Settings, source_id: str) -> Known:
             HeldEdition(
                 label=label,
                 version=version,
-                documents=tuple(_as_held(d) for d in documents),
+                documents=tuple(_as_held(archive, d) for d in documents),
                 is_reexpressed=any(d.is_reexpressed for d in documents),
             )
             for _, _, label, version, documents in sorted(held, key=lambda h: h[:2])
@@ -226,7 +226,7 @@ def known(settings: Settings, source_id: str) -> Known:
     )
 
 
-def _as_held(document: StoredDocument) -> HeldDocument:
+def _as_held(archive: Archive, document: StoredDocument) -> HeldDocument:
     return HeldDocument(
         name=document.name,
         sha256=document.sha256,
@@ -235,6 +235,8 @@ def _as_held(document: StoredDocument) -> HeldDocument:
         md5=document.md5,
         etag=document.etag,
         last_modified=document.last_modified,
+        path=archive.path(document.sha256),
+        retrieved_at=document.retrieved_at,
     )
 
 

@@ -8,7 +8,18 @@ Every module that asks a publisher offers ::
 
 ``known`` says what the archive holds, so that only what is new or changed is brought; ``into`` is a
 folder of the caller's (created when absent) below which whole documents are laid, never parts of
-one. A fetch brings bytes and says what they are; whether an edition is let in is decided
+one. Options are passed by the names that a ``fetch`` gives its keyword parameters:
+
+==================== ===============================================================================
+``seeds_dir``        folder of the maps and code lists, where what is asked depends on them
+``state_dir``        folder of this source that outlives the night (:class:`~.spool.Spool`)
+``allowance``        the day's requests (:class:`~.allowance.Allowance`)
+``years``            only these years (a backfill); None for what the publisher has news of
+``editions``         only these labels (a backfill); None for what the publisher has news of
+any other            from ``[fetch.<source>]`` of ``monazite.toml``
+==================== ===============================================================================
+
+A fetch brings bytes and says what they are; whether an edition is let in is decided
 elsewhere. Fetching has no side effect but the files below ``into``: the caller moves what it
 accepts and removes the rest.
 
@@ -69,6 +80,8 @@ class HeldDocument:
     :ivar md5: of the stored bytes, where the archive keeps it; some publishers list nothing else.
     :ivar etag: the ``ETag`` header as received, quotes and ``W/`` included.
     :ivar last_modified: the ``Last-Modified`` header as received, an HTTP date.
+    :ivar path: where its bytes lie in the archive.
+    :ivar retrieved_at: when it came (UTC).
     """
 
     name: str
@@ -78,6 +91,27 @@ class HeldDocument:
     md5: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    path: Path | None = None
+    retrieved_at: datetime | None = None
+
+    def again(self) -> FetchedDocument:
+        """The held bytes as a part of an edition of which other documents are new.
+
+        :raises ValueError: nobody said where the bytes lie.
+        """
+        if self.path is None or self.retrieved_at is None or self.size_bytes is None:
+            raise ValueError(f"nobody said where {self.name} lies")
+        return FetchedDocument(
+            name=self.name,
+            path=self.path,
+            url=self.url or "",
+            sha256=self.sha256,
+            md5=self.md5 or "",
+            size_bytes=self.size_bytes,
+            retrieved_at=self.retrieved_at,
+            etag=self.etag,
+            last_modified=self.last_modified,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import json
 import logging
 import math
 import random
+import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -40,6 +41,7 @@ import stamina
 
 from pipelines.errors import FetchFailed, UsageError
 from pipelines.sources import http_headers
+from pipelines.sources.allowance import Allowance, QuotaSpent
 from pipelines.sources.fetching import FetchedDocument, HeldDocument
 from pipelines.sources.http_settings import ApiKey, HttpSettings, user_agent
 from pipelines.sources.http_transfer import (
@@ -50,12 +52,14 @@ from pipelines.sources.http_transfer import (
     Unpacker,
     refuse_page,
 )
+from pipelines.sources.mirror import MirrorTransport, mirrored
 from pipelines.sources.redaction import install_log_filter, redact
 
 if TYPE_CHECKING:
     from pipelines.catalog import Source
 
 __all__ = [
+    "Allowance",
     "ApiKey",
     "Expected",
     "HttpSettings",
@@ -65,6 +69,7 @@ __all__ = [
     "Probe",
     "Progress",
     "PublisherClient",
+    "QuotaSpent",
     "user_agent",
 ]
 
@@ -84,6 +89,9 @@ _TOO_EARLY_OR_MANY = frozenset({_CODES.REQUEST_TIMEOUT, _CODES.TOO_EARLY, _CODES
 _NEVER_SERVED = frozenset({_CODES.NOT_IMPLEMENTED, _CODES.HTTP_VERSION_NOT_SUPPORTED})
 _EXCERPT_TYPES = frozenset({"text/plain", "application/json", "application/xml", "text/xml"})
 _EXCERPT_BYTES = 4096
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+#: How publishers word that the day's requests are used up, as opposed to asking too fast.
+_QUOTA = re.compile(r"\bquota\b|daily (?:call |request )?limit", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class PublisherClient:
         port is not the usual one; loopback without a port admits all of its ports).
     :param settings: limits; from the environment where left out.
     :param keys: each goes to its host only.
+    :param allowance: counts the requests, and ends them where none is left today.
     :param progress: told of every piece of a download.
     """
 
@@ -135,11 +144,13 @@ class PublisherClient:
         *,
         settings: HttpSettings | None = None,
         keys: Iterable[ApiKey] = (),
+        allowance: Allowance | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.settings = settings or HttpSettings()
         self._hosts = frozenset(h.lower().rstrip(".") for h in hosts)
         self._keys = tuple(keys)
+        self._allowance = allowance
         self._progress = progress
         self._lanes: dict[str, Lane] = {}
         install_log_filter(__name__)
@@ -147,13 +158,16 @@ class PublisherClient:
         # structlog is installed. They are logged here instead.
         stamina.instrumentation.set_on_retry_hooks([])
         limits = self.settings
+        mirror = limits.mirror
         self._http = httpx.AsyncClient(
             http2=True,
+            transport=MirrorTransport(mirror) if mirror else None,
+            trust_env=mirror is None,
             follow_redirects=False,
             headers={"User-Agent": user_agent(limits.contact), "Accept": "*/*"},
             timeout=httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds, pool=None),
             # A proxy of the house is for the outside.
-            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+            mounts={} if mirror else {f"all://{host}": None for host in _LOOPBACK},
         )
 
     @classmethod
@@ -162,19 +176,43 @@ class PublisherClient:
         source: Source,
         *,
         settings: HttpSettings | None = None,
-        keys: Iterable[ApiKey] = (),
+        keys: Iterable[ApiKey] | None = None,
+        allowance: Allowance | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """A client that may ask the hosts of a catalogue entry.
+        """A client that may ask the hosts of a catalogue entry, at the pace that it states.
 
-        :raises UsageError: the entry names no host, so there is nothing to ask.
+        :param keys: the key of the environment, where None.
+        :raises UsageError: the entry names no host, so there is nothing to ask; or a key is
+            required and missing.
         """
         if not source.hosts:
             raise UsageError(
                 f"{source.source_id} has no address that a program may ask",
                 remedy=f"download it by hand and use: monazite import {source.source_id} FILE",
             )
-        return cls(source.hosts, settings=settings, keys=keys, progress=progress)
+        settings = settings or HttpSettings()
+        pace = source.api.requests_per_minute
+        if pace is not None and settings.mirror is None:
+            spacing = max(settings.spacing_seconds, 60 / pace)
+            settings = settings.model_copy(update={"spacing_seconds": spacing})
+        return cls(
+            source.hosts,
+            settings=settings,
+            keys=_keys_of(source) if keys is None else keys,
+            allowance=allowance,
+            progress=progress,
+        )
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests go out with a key."""
+        return bool(self._keys)
+
+    def cited(self, url: str) -> str:
+        """The address to cite for ``url``: where the bytes came from, without keys."""
+        mirror = self.settings.mirror
+        return redact(str(mirrored(url, mirror)) if mirror else url)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -348,7 +386,7 @@ class PublisherClient:
             return FetchedDocument(
                 name=target.name,
                 path=target,
-                url=redact(url),
+                url=self.cited(url),
                 sha256=transfer.sha256.hexdigest(),
                 md5=transfer.md5.hexdigest(),
                 size_bytes=transfer.received,
@@ -471,6 +509,8 @@ class PublisherClient:
         for hop in range(self.settings.max_redirects + 1):
             self._admit(request.url, asked=url, is_redirect=hop > 0)
             self._attach_key(request)
+            if self._allowance is not None:
+                self._allowance.take(redact(url))
             lane = self._lane(request.url)
             async with lane.enter():
                 failure: Exception | None = None
@@ -482,6 +522,7 @@ class PublisherClient:
                     raise failure
                 try:
                     if response.next_request is None:
+                        await self._raise_for_quota(response)
                         self._raise_for_trouble(response, lane)
                         yield response
                         return
@@ -516,10 +557,16 @@ class PublisherClient:
     def _attach_key(self, request: httpx.Request) -> None:
         # A request that follows a redirect has inherited the headers of the first.
         for key in self._keys:
-            request.headers.pop(key.header, None)
+            if key.header:
+                request.headers.pop(key.header, None)
         for key in self._keys:
-            if request.url.host.lower() == key.host.lower():
+            if request.url.host.lower() != key.host.lower():
+                continue
+            if key.header:
                 request.headers[key.header] = key.value.get_secret_value()
+            elif key.parameter:
+                shown = {key.parameter: key.value.get_secret_value()}
+                request.url = request.url.copy_merge_params(shown)
 
     def _lane(self, url: httpx.URL) -> Lane:
         name = f"{url.host}:{url.port or ''}"
@@ -527,6 +574,22 @@ class PublisherClient:
             limits = self.settings
             self._lanes[name] = Lane(limits.connections_per_host, limits.spacing_seconds)
         return self._lanes[name]
+
+    async def _raise_for_quota(self, response: httpx.Response) -> None:
+        """:raises QuotaSpent: the publisher answers no more of our requests today."""
+        if response.status_code not in (_CODES.FORBIDDEN, _CODES.TOO_MANY_REQUESTS):
+            return
+        said = await self._excerpt(response)
+        response.extensions["monazite_said"] = said
+        if not _QUOTA.search(said):
+            return
+        if self._allowance is not None:
+            self._allowance.exhaust()
+        raise QuotaSpent(
+            f"{response.url.host} answers {response.status_code}{said}",
+            where=redact(str(response.url)),
+            remedy="nothing needs doing: the next night goes on where this one stopped",
+        )
 
     def _raise_for_trouble(self, response: httpx.Response, lane: Lane) -> None:
         """:raises TransientError: the status says that another attempt may succeed."""
@@ -569,6 +632,8 @@ class PublisherClient:
 
     async def _excerpt(self, response: httpx.Response) -> str:
         """What the publisher says about its refusal, in one short line, without keys."""
+        if "monazite_said" in response.extensions:
+            return str(response.extensions["monazite_said"])
         if http_headers.media_type(response) not in _EXCERPT_TYPES:
             return ""
         said = b""
@@ -650,6 +715,30 @@ class Lane:
         """The publisher asked to wait: nobody else asks it in the meantime."""
         until = asyncio.get_running_loop().time() + seconds
         self._not_before = max(self._not_before, until)
+
+
+def _keys_of(source: Source) -> list[ApiKey]:
+    """The key of the environment, as the catalogue says it is shown.
+
+    :raises UsageError: it is required and missing.
+    """
+    spec = source.api.key
+    if spec is None:
+        return []
+    key = ApiKey.from_environment(
+        source.source_id,
+        host=spec.host,
+        header=spec.header,
+        parameter=spec.parameter,
+        prefix=spec.prefix,
+    )
+    if key is None and spec.is_required:
+        raise UsageError(
+            f"{source.source_id} cannot be asked without a key",
+            remedy=f"get one at {spec.page or source.homepage} and set "
+            f"MONAZITE_KEY_{source.source_id.upper()}",
+        )
+    return [key] if key else []
 
 
 def _translated(error: httpx.TransportError, url: httpx.URL) -> Exception:

@@ -32,6 +32,11 @@ class HttpSettings(BaseSettings):
     contact: str | None = Field(
         default=None, description="mail address or url of the house that asks, for the User-Agent"
     )
+    mirror: str | None = Field(
+        default=None,
+        description="base address of a stand-in for all publishers (a mirror of the house, the "
+        "emulator): https://host/path is asked as <mirror>/host/path",
+    )
     attempts: int = Field(default=6, ge=1, description="attempts a request, the first included")
     request_seconds: float = Field(default=300, gt=0, description="all attempts of a small answer")
     download_seconds: float = Field(default=6 * 3600, gt=0, description="all attempts of a file")
@@ -81,14 +86,16 @@ class HttpSettings(BaseSettings):
 class ApiKey:
     """A key that goes to one host, in one header, and nowhere else.
 
-    :ivar header: name of the request header (``Ocp-Apim-Subscription-Key``, ``Authorization``).
     :ivar host: the only host that gets it; a redirect elsewhere goes without it.
-    :ivar value: what stands in the header, prefix (``Bearer``) included.
+    :ivar value: what is shown, prefix (``Bearer``) included.
+    :ivar header: name of the request header (``Ocp-Apim-Subscription-Key``, ``Authorization``).
+    :ivar parameter: name of the query parameter, for publishers that read no header.
     """
 
-    header: str
     host: str
     value: SecretStr
+    header: str | None = None
+    parameter: str | None = None
 
     def __post_init__(self) -> None:
         secret = self.value.get_secret_value()
@@ -97,7 +104,13 @@ class ApiKey:
 
     @classmethod
     def from_environment(
-        cls, source_id: str, *, header: str, host: str, prefix: str = ""
+        cls,
+        source_id: str,
+        *,
+        host: str,
+        header: str | None = None,
+        parameter: str | None = None,
+        prefix: str = "",
     ) -> ApiKey | None:
         """The key in ``MONAZITE_KEY_<SOURCE_ID>``, or None where that is unset or empty.
 
@@ -113,7 +126,7 @@ class ApiKey:
                 f"{variable} holds blanks or characters outside ASCII",
                 remedy="set it to the key as the publisher gave it",
             )
-        return cls(header=header, host=host, value=SecretStr(prefix + secret))
+        return cls(host=host, value=SecretStr(prefix + secret), header=header, parameter=parameter)
 
 
 def user_agent(contact: str | None = None) -> str:

@@ -34,7 +34,7 @@ _SHORTEST_SECRET = 6
 
 _KEY_PARAMETER = re.compile(
     r"""(?P<head>[?&;]
-        (?: key | sig | pwd | auth | authorization | jwt | sessionid
+        (?: key | appid | sig | pwd | auth | authorization | jwt | sessionid
           | [\w.\-]* (?: apikey | [-_.]key | access[-_.]?key(?:id)? )
           | [\w.\-]* (?: token | secret | signature | credential | passwo?r?d ) [\w.\-]*
         ) = )
