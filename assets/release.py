@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pipelines.ingest.visits import stale_sources
 from pipelines.night import read_plan
 from pipelines.progress import announce
 from pipelines.publish.release import make_release
@@ -41,13 +42,15 @@ def release_asset(tables: list[dg.AssetKey]) -> dg.AssetsDefinition:
             return
         announce("making the release")
         manifest = dbt_project(settings).manifest_path
-        info = make_release(settings, warehouse.catalog, plan.release_id, manifest)
+        stale = stale_sources(settings, warehouse.catalog)
+        info = make_release(settings, warehouse.catalog, plan.release_id, manifest, stale=stale)
         yield dg.MaterializeResult(
             asset_key="release",
             metadata={
                 "release_id": info.release_id,
                 "path": dg.MetadataValue.path(info.path),
                 "editions": dg.MetadataValue.json(plan.edition_ids),
+                "stale": dg.MetadataValue.json(stale),
                 "dagster/row_count": sum(t.rows for t in info.tables.values()),
             },
             data_version=dg.DataVersion(info.release_id),

@@ -7,10 +7,10 @@ from importlib import import_module
 import dagster as dg
 
 from pipelines.catalog import load_catalog
-from pipelines.jobs import nightly
+from pipelines.jobs import nightly, observe_publishers
 from pipelines.resources import Warehouse, dbt_project, dbt_resource
 from pipelines.schedules import every_night
-from pipelines.sensors import archive_changed
+from pipelines.sensors import archive_changed, run_failed, run_succeeded
 from pipelines.settings import Settings
 
 __all__ = ["build_definitions", "defs"]
@@ -32,7 +32,9 @@ def build_definitions(
     settings = settings or Settings()
     project = dbt_project(settings)
     publishers = [
-        getattr(import_module(f"assets.{source}"), source) for source in load_catalog().sources
+        made
+        for source in load_catalog().sources
+        for made in getattr(import_module(f"assets.{source}"), source)
     ]
     models = warehouse_assets(project)
     released = [
@@ -48,9 +50,9 @@ def build_definitions(
             release_asset(released),
         ],
         asset_checks=[quality_checks()],
-        jobs=[nightly],
+        jobs=[observe_publishers, nightly],
         schedules=[every_night],
-        sensors=[archive_changed],
+        sensors=[archive_changed, run_succeeded, run_failed],
         resources={
             "warehouse": warehouse or Warehouse.configure_at_launch(),
             "dbt": dbt_resource(settings, project),

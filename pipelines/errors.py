@@ -4,6 +4,7 @@
 
     MonaziteError
     ├── UsageError          the caller asked for something that does not exist (exit status 2)
+    │   └── KeyMissing           a publisher wants a key that this house does not have
     ├── EditionRefused      an edition is not let in; the rest goes on
     │   ├── DocumentUnreadable   the bytes are not what the publisher's layout promises
     │   ├── UnknownLabel         a name that no map knows
@@ -24,6 +25,7 @@ __all__ = [
     "DriftRefused",
     "EditionRefused",
     "FetchFailed",
+    "KeyMissing",
     "MonaziteError",
     "UnknownLabel",
     "UsageError",
@@ -59,6 +61,10 @@ class UsageError(MonaziteError):
     """The caller named something that does not exist or left something out."""
 
     exit_status = 2
+
+
+class KeyMissing(UsageError):
+    """A publisher cannot be asked without a key, and none is set."""
 
 
 class EditionRefused(MonaziteError):

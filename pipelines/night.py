@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import TypeAdapter
@@ -24,7 +24,7 @@ from pipelines.archive.fingerprint import release_id
 from pipelines.archive.profile import RawState
 from pipelines.archive.store import Archive
 from pipelines.catalog import Catalog, Source
-from pipelines.errors import BuildFailed, UsageError
+from pipelines.errors import BuildFailed, FetchFailed, KeyMissing, MonaziteError, UsageError
 from pipelines.ingest import (
     IngestResult,
     ensure_schemas,
@@ -36,13 +36,27 @@ from pipelines.ingest import (
     write_edition_tables,
 )
 from pipelines.ingest.result import unchanged
+from pipelines.ingest.visits import record_visit
 from pipelines.publish.reader import RELEASE_FILE
 from pipelines.settings import Settings
 from pipelines.sources import load_source
 from pipelines.sources.allowance import Allowance
 from pipelines.sources.http import PublisherClient
 
-__all__ = ["QUALITY_SCHEMA", "BuildPlan", "bring_in", "can_fetch", "prepare_build", "read_plan"]
+__all__ = [
+    "QUALITY_SCHEMA",
+    "BuildPlan",
+    "Observation",
+    "asks_by",
+    "bring_in",
+    "can_fetch",
+    "digests",
+    "fetch_options",
+    "observe",
+    "prepare_build",
+    "read_plan",
+    "release_is_due",
+]
 
 
 #: Results of the quality suites, one row a check; ``mart_data_quality`` shows them.
@@ -80,23 +94,126 @@ def can_fetch(source_id: str) -> bool:
     return hasattr(load_source(source_id), "fetch")
 
 
+def asks_by(source_id: str) -> Literal["years", "editions"] | None:
+    """Whether a publisher can be asked for single years or editions, by its ``fetch``."""
+    fetch = getattr(load_source(source_id), "fetch", None)
+    takes = inspect.signature(fetch).parameters if fetch else {}
+    return "years" if "years" in takes else "editions" if "editions" in takes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What looking at one source found.
+
+    :ivar results: every edition that is held, and what was refused.
+    :ivar error: why the publisher could not be asked, None where it was or where nobody asked.
+    :ivar digest: changes exactly when the editions that are held change.
+    :ivar is_asked: the publisher itself was asked.
+    """
+
+    source_id: str
+    results: list[IngestResult]
+    error: MonaziteError | None
+    digest: str
+    is_asked: bool
+
+    @property
+    def is_changed(self) -> bool:
+        """Raw tables were written."""
+        return any(result.changed for result in self.results)
+
+
+def observe(
+    settings: Settings,
+    catalog: Catalog,
+    source_id: str,
+    *,
+    live: bool,
+    years: Sequence[int] | None = None,
+    editions: Sequence[str] | None = None,
+) -> Observation:
+    """Look whether a source has something new and bring it in; one that fails is an observation.
+
+    Where the publisher cannot be asked, what is held stays, and the visit is remembered as failed.
+
+    :param live: ask the publisher.
+    :param years: ask for these years only (a backfill).
+    :param editions: ask for these editions only (a backfill).
+    :raises MonaziteError: the fault is not the publisher's (disk, archive, settings).
+    """
+    is_asked = live and can_fetch(source_id)
+    error: MonaziteError | None = None
+    try:
+        results = bring_in(settings, catalog, source_id, live=live, years=years, editions=editions)
+    except FetchFailed as failure:
+        error = failure
+        results = _held(settings, catalog, source_id, [])
+    except KeyMissing as missing:
+        # A house without this key has chosen so; nothing has failed.
+        error, is_asked = missing, False
+        results = _held(settings, catalog, source_id, [])
+    observation = Observation(
+        source_id, results, error, _digest(settings, source_id), is_asked=is_asked
+    )
+    if is_asked:
+        partly = next((r.error for r in results if isinstance(r.error, FetchFailed)), None)
+        told = error or partly
+        record_visit(
+            settings,
+            source_id,
+            is_reached=error is None,
+            is_changed=observation.is_changed,
+            error=str(told) if told else None,
+        )
+    return observation
+
+
+def _digest(settings: Settings, source_id: str) -> str:
+    """Over the editions of a source and the readers that wrote their raw tables."""
+    archive = Archive(settings.archive_dir)
+    whole = sha256()
+    for archived in archive.editions(source_id):
+        state = RawState.read(settings.raw_dir, archived.edition_id)
+        reader = state.profile.reader if state else None
+        whole.update(f"{archived.edition_id} {archive.digest(archived)} {reader}\n".encode())
+    return whole.hexdigest()[:16]
+
+
+def digests(settings: Settings, catalog: Catalog) -> dict[str, str]:
+    """By source, what changes exactly when its raw tables do."""
+    return {source_id: _digest(settings, source_id) for source_id in catalog.sources}
+
+
 def bring_in(
-    settings: Settings, catalog: Catalog, source_id: str, *, live: bool
+    settings: Settings,
+    catalog: Catalog,
+    source_id: str,
+    *,
+    live: bool,
+    years: Sequence[int] | None = None,
+    editions: Sequence[str] | None = None,
 ) -> list[IngestResult]:
     """Bring one source up to date; every edition that is held, and what was refused.
 
-    :param live: ask the publisher, where it can be asked; otherwise the archive, and the starter
-        where nobody has brought anything else.
+    :param live: ask the publisher. One that no program can ask is represented by the starter until
+        somebody has imported a document of it. Not live, the starter is read only as long as the
+        archive holds nothing else at all.
     :raises FetchFailed: the publisher could not be asked at all.
     """
     source = catalog.source(source_id)
     results = refresh_raw(settings, catalog, {source_id})
     if live and can_fetch(source_id):
-        results += _fetch(settings, catalog, source)
-    elif not live:
-        results += ingest_starter(settings, catalog, {source_id})
-    results += retry_refused(settings, catalog, {source_id})
-    told = {result.edition_id: result for result in results}
+        results += _fetch(settings, catalog, source, years=years, editions=editions)
+    else:
+        results += ingest_starter(settings, catalog, {source_id}, stands_in=live)
+    return _held(settings, catalog, source_id, results)
+
+
+def _held(
+    settings: Settings, catalog: Catalog, source_id: str, results: list[IngestResult]
+) -> list[IngestResult]:
+    """``results``, what was refused before, and the editions that they do not tell of."""
+    told = {r.edition_id: r for r in results + retry_refused(settings, catalog, {source_id})}
     for archived in Archive(settings.archive_dir).editions(source_id):
         if archived.edition_id not in told:
             state = RawState.read(settings.raw_dir, archived.edition_id)
@@ -190,18 +307,25 @@ def prepare_build(settings: Settings, catalog: Catalog, *, as_of: date | None = 
             where=str(settings.archive_dir),
             remedy="run without --as-of, or import a document",
         )
-    identity = release_id(settings, catalog)
-    if as_of is not None:
-        identity = sha256(f"{identity} {as_of.isoformat()}".encode()).hexdigest()[:12]
-    current = settings.release_dir / "current"
-    is_there = (current / RELEASE_FILE).is_file()
-    is_due = not (is_there and current.resolve().name == identity)
+    identity, is_due = release_is_due(settings, catalog, as_of=as_of)
     if is_due:
         _lay_out(settings, set(chosen))
     plan = BuildPlan(release_id=identity, is_due=is_due, edition_ids=chosen)
     settings.build_dir.mkdir(parents=True, exist_ok=True)
     _plan_path(settings).write_bytes(TypeAdapter(dict[str, Any]).dump_json(asdict(plan)))
     return plan
+
+
+def release_is_due(
+    settings: Settings, catalog: Catalog, *, as_of: date | None = None
+) -> tuple[str, bool]:
+    """What a release built now would be called, and whether the current one is not just that."""
+    identity = release_id(settings, catalog)
+    if as_of is not None:
+        identity = sha256(f"{identity} {as_of.isoformat()}".encode()).hexdigest()[:12]
+    current = settings.release_dir / "current"
+    is_there = (current / RELEASE_FILE).is_file()
+    return identity, not (is_there and current.resolve().name == identity)
 
 
 def read_plan(settings: Settings) -> BuildPlan:

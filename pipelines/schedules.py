@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.jobs import nightly
+from pipelines.jobs import observe_publishers
 
 __all__ = ["every_night"]
 
-#: 02:00 UTC: after the American and before the Asian working day. Asks the publishers.
+#: 02:00 UTC: after the American and before the Asian working day. A night that was missed is made
+#: up for when the daemon is back (``max_catchup_runs`` of dagster.yaml).
 every_night = dg.ScheduleDefinition(
     name="every_night",
-    job=nightly,
+    job=observe_publishers,
     cron_schedule="0 2 * * *",
     execution_timezone="UTC",
     run_config={"resources": {"warehouse": {"config": {"live": True}}}},
-    description="The night: ask every publisher and make a release if anything changed.",
+    description="The night: ask every publisher. What is new is built by `archive_changed`.",
 )

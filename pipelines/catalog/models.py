@@ -150,7 +150,7 @@ class Source(_Entry):
     hosts: tuple[str, ...] = ()
     endpoint: str | None = None
     api: Api = Api()
-    #: Days after which a source that brought nothing new counts as stale; None where it has no beat.
+    #: Days without anything new after which a source counts as stale; None where it has no beat.
     stale_after_days: int | None = Field(default=None, ge=1)
     edition_patterns: tuple[str, ...] = ()
     country_maps: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from pipelines.catalog import load_catalog
 from pipelines.commands.display import say, show_table, table_of
 from pipelines.commands.home import be_quiet, read_settings
 from pipelines.errors import ArchiveDamaged, MonaziteError
+from pipelines.ingest.visits import stale_sources
 from pipelines.publish.reader import ReleaseInfo, list_releases, open_release
 from pipelines.settings import Settings
 
@@ -57,6 +58,8 @@ def show_status(console: Console) -> int:
     show_table(console, table)
     for refusal in archive.refusals():
         say(console, f"refused: {refusal}", style="yellow")
+    for source_id, reason in stale_sources(settings, catalog).items():
+        say(console, f"stale: {source_id}: {reason}", style="yellow")
     say(console, f"home: {settings.root}")
     _say_releases(console, releases, current)
     if waiting:

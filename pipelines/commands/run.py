@@ -1,4 +1,4 @@
-"""``monazite run``: the nightly job in this process, on the warehouse's Dagster instance."""
+"""``monazite run``: a night in this process, on the warehouse's Dagster instance."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipelines.alerts import newly_stale, send
 from pipelines.catalog import load_catalog
 from pipelines.commands.display import Screen, say, show_table, table_of
 from pipelines.commands.home import prepare_dagster_home, read_settings
-from pipelines.errors import BuildFailed
-from pipelines.night import read_plan
+from pipelines.errors import BuildFailed, FetchFailed
+from pipelines.ingest.visits import stale_sources
+from pipelines.night import digests, release_is_due
 from pipelines.progress import collecting, listening
 from pipelines.settings import Settings
 
@@ -30,11 +32,12 @@ _OTHER_STEPS = 4
 
 
 def run_night(console: Console, *, live: bool, sources: Sequence[str], as_of: date | None) -> int:
-    """Run the nightly job and print what became of every edition.
+    """Observe, build, check and release, and print what became of every edition.
 
     :returns: 0, or 1 where the build or a check failed (the last release then stays).
     :raises UsageError: a source does not exist.
-    :raises BuildFailed: the job failed; the message says at which step and why.
+    :raises BuildFailed: a run failed; the message says at which step and why.
+    :raises FetchFailed: not one of the publishers that were asked could be reached.
     """
     settings = read_settings()
     catalog = load_catalog()
@@ -42,27 +45,44 @@ def run_night(console: Console, *, live: bool, sources: Sequence[str], as_of: da
         catalog.source(source)
     prepare_dagster_home(settings)
     log = settings.dagster_dir / "run.log"
+    night = _Night(settings, live=live, sources=sources, as_of=as_of)
     with (
         _bar(console, len(catalog.sources) + _OTHER_STEPS),
-        collecting() as results,
+        collecting() as handed_in,
         log.open("w", encoding="utf-8") as output,
         contextlib.redirect_stdout(output),
     ):
-        outcome = _execute(settings, live=live, sources=sources, as_of=as_of)
-    brought: list[Any] = list(results)
+        outcome = night.execute()
+    from pipelines.run_events import why_it_failed
+
+    seen: list[Any] = list(handed_in)
+    brought = [result for observation in seen for result in observation.results]
     show_table(console, results_table(brought))
+    unreached = [o for o in seen if o.error is not None and o.is_asked]
+    for observation in seen:
+        if observation.error is not None:
+            said = "not reached" if observation.is_asked else "not asked"
+            style = "yellow" if observation.is_asked else None
+            say(console, f"{said}: {observation.source_id}: {observation.error}", style=style)
     for result in brought:
         if result.refused:
-            say(console, f"refused: {result.edition_id}: {result.refused}", style="yellow")
+            word = "not brought" if result.is_not_brought else "refused"
+            say(console, f"{word}: {result.edition_id}: {result.refused}", style="yellow")
+    for failure in night.tell():
+        say(console, failure, style="yellow")
     if not outcome.success:
         raise BuildFailed(
-            _why(outcome),
+            why_it_failed(outcome.all_events) or "the run failed",
             where=str(log),
             remedy="the last release stays; `monazite ui` shows the run, --debug the traceback",
         )
-    plan = read_plan(settings)
-    said = "made" if plan.is_due else "is current, nothing new"
-    say(console, f"release {plan.release_id} {said}: {settings.release_dir / 'current'}")
+    said = "made" if night.is_due else "is current, nothing new"
+    say(console, f"release {night.release_id} {said}: {settings.release_dir / 'current'}")
+    if unreached and len(unreached) == sum(o.is_asked for o in seen):
+        raise FetchFailed(
+            "no publisher could be reached; the release holds what was held before",
+            remedy="check network, proxy and SSL_CERT_FILE",
+        )
     return 0
 
 
@@ -91,36 +111,92 @@ def _bar(console: Console, steps: int) -> Any:
             yield
 
 
-def _execute(settings: Settings, *, live: bool, sources: Sequence[str], as_of: date | None) -> Any:
-    with warnings.catch_warnings():
-        # Dagster announces beta features as warnings; they mean nothing to who runs a night.
-        warnings.simplefilter("ignore")
-        import dagster as dg
+class _Night:
+    """Both runs of a night, on the instance of this warehouse.
 
-        from pipelines.definitions import build_definitions
+    :ivar release_id: of the release that the night is about.
+    :ivar is_due: it had to be made.
+    """
 
-        options = {
+    def __init__(
+        self, settings: Settings, *, live: bool, sources: Sequence[str], as_of: date | None
+    ) -> None:
+        self.release_id = ""
+        self.is_due = False
+        self._outcomes: list[Any] = []
+        self._settings = settings
+        self._as_of = as_of
+        self._options = {
             "live": live,
             "sources": list(sources),
             "as_of": as_of.isoformat() if as_of else "",
         }
-        with dg.DagsterInstance.get() as instance:
-            job = build_definitions(settings).resolve_job_def("nightly")
-            return job.execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config={
-                    "resources": {"warehouse": {"config": options}},
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
-            )
+
+    def execute(self) -> Any:
+        """Observe; then, where a release is due, make it. The outcome of the last run."""
+        with warnings.catch_warnings():
+            # Dagster announces beta features as warnings; they mean nothing to who runs a night.
+            warnings.simplefilter("ignore")
+            import dagster as dg
+
+            from pipelines.definitions import build_definitions
+            from pipelines.sensors import targets
+
+            catalog = load_catalog()
+            with dg.DagsterInstance.get() as instance:
+                definitions = build_definitions(self._settings)
+                before = digests(self._settings, catalog)
+                outcome = self._run(definitions, instance, "observe_publishers")
+                if not outcome.success:
+                    return outcome
+                self.release_id, self.is_due = release_is_due(
+                    self._settings, catalog, as_of=self._as_of
+                )
+                if not self.is_due:
+                    return outcome
+                after = digests(self._settings, catalog)
+                changed = [source for source in after if after[source] != before.get(source)]
+                graph = definitions.resolve_asset_graph()
+                return self._run(definitions, instance, "nightly", targets(graph, changed))
+
+    def _run(
+        self, definitions: Any, instance: Any, job: str, selection: list[Any] | None = None
+    ) -> Any:
+        from pipelines.run_events import BY_COMMAND
+
+        outcome = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=selection,
+            tags=BY_COMMAND,
+            run_config={
+                "resources": {"warehouse": {"config": self._options}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+        self._outcomes.append(outcome)
+        return outcome
+
+    def tell(self) -> list[str]:
+        """Send the alerts of the night; one line for each that could not be delivered."""
+        from pipelines.run_events import alerts_of
+
+        alerts = [
+            alert
+            for outcome in self._outcomes
+            for alert in alerts_of(outcome.job_def.name, outcome.all_events)
+        ]
+        alerts += newly_stale(self._settings, stale_sources(self._settings, load_catalog()))
+        return send(self._settings, alerts)
 
 
 def results_table(results: Iterable[IngestResult]) -> Table:
     """One row an edition: source, edition, rows, quarantined, changed."""
     table = table_of("source", "edition", "rows", "quarantined", "changed")
     for result in results:
-        state = "refused" if result.refused else ("yes" if result.changed else "no")
+        state = "yes" if result.changed else "no"
+        if result.refused:
+            state = "not brought" if result.is_not_brought else "refused"
         table.add_row(
             result.source_id,
             result.edition_id,
@@ -129,24 +205,3 @@ def results_table(results: Iterable[IngestResult]) -> Table:
             state,
         )
     return table
-
-
-def _why(outcome: Any) -> str:
-    """The first failed step and the heart of its message."""
-    for event in outcome.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            data = event.step_failure_data.user_failure_data
-            message = data.description if data and data.description else error.message
-            return f"step {event.step_key} failed: {_heart(message)}"
-    return "the run failed"
-
-
-def _heart(message: str) -> str:
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    if any("blocking asset check" in line for line in lines):
-        return " ".join(lines).split("ERROR severity:", 1)[-1].strip()[:600]
-    telling = [line for line in lines if "Error" in line or "Failure" in line or "FAIL" in line]
-    return " / ".join((telling or lines)[:4])[:600]

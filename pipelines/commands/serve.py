@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +31,14 @@ def serve_ui(console: Console, *, port: int) -> int:
     _refuse_taken(port)
     prepare_dagster_home(settings)
     dbt_project(settings)  # made once here, so that no code server has to
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of beta features
+        import dagster as dg
+
+        from assets.publisher import show_known_partitions
+
+        with dg.DagsterInstance.get() as instance:
+            show_known_partitions(instance)
     say(console, f"http://{_LOOPBACK}:{port}  (ready in half a minute; stop with Ctrl-C)")
     return subprocess.run(  # noqa: S603 - our own executable, no user input
         [

@@ -342,7 +342,11 @@ class _Sheet(BaseModel):
 
 
 def ingest_starter(
-    settings: Settings, catalog: Catalog, sources: Collection[str] | None = None
+    settings: Settings,
+    catalog: Catalog,
+    sources: Collection[str] | None = None,
+    *,
+    stands_in: bool = False,
 ) -> list[IngestResult]:
     """Put the starter's editions through the door, as long as nobody has brought others.
 
@@ -350,10 +354,17 @@ def ingest_starter(
     missing is brought in, so an interrupted first run is completed by the next.
 
     :param sources: only these; None for all.
+    :param stands_in: look at the editions of ``sources`` alone: the starter stands in for them
+        although other publishers have been asked themselves.
     :raises MonaziteError: the archive or the disk cannot be used.
     """
     archive = Archive(settings.archive_dir)
-    if any(not e.edition.is_reexpressed for e in archive.editions()):
+    others = [
+        e
+        for e in archive.editions()
+        if not stands_in or sources is None or e.edition.source_id in sources
+    ]
+    if any(not e.edition.is_reexpressed for e in others):
         return []
     sheets = [
         path

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.archive.profile import EditionProfile
 from pipelines.archive.store import Archive, ArchivedEdition
-from pipelines.errors import MonaziteError
+from pipelines.errors import FetchFailed, MonaziteError
 
 __all__ = ["IngestResult", "accepted", "refused", "unchanged"]
 
@@ -42,6 +42,11 @@ class IngestResult:
     preview: Mapping[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     error: MonaziteError | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_not_brought(self) -> bool:
+        """The publisher offers it but could not give it whole; nothing is wrong with it."""
+        return isinstance(self.error, FetchFailed)
 
 
 def accepted(

@@ -62,6 +62,8 @@ class ReleaseInfo:
     :ivar editions: every edition in the complete file.
     :ivar public_editions: every edition in ``public/``.
     :ivar left_out: why a table or edition is not public, or not whole, by name.
+    :ivar stale: sources that may lag behind their publisher, each with the reason, as it was when
+        the release was made; ``monazite status`` tells of now.
     :ivar files: size in bytes and SHA-256 of every other file, by path below the release.
     """
 
@@ -74,6 +76,7 @@ class ReleaseInfo:
     public_editions: tuple[str, ...] = ()
     tables: Mapping[str, TableInfo] = field(default_factory=dict)
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stale: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
@@ -103,6 +106,7 @@ class ReleaseInfo:
                 for name, table in self.tables.items()
             },
             "left_out": {name: list(reasons) for name, reasons in self.left_out.items()},
+            "stale": dict(self.stale),
             "files": {
                 name: {"bytes": size, "sha256": digest}
                 for name, (size, digest) in self.files.items()
@@ -135,6 +139,7 @@ def read_release(path: Path, *, is_current: bool = False) -> ReleaseInfo:
                 for name, table in document["tables"].items()
             },
             left_out={name: tuple(reasons) for name, reasons in document["left_out"].items()},
+            stale=dict(document.get("stale", {})),
             files={
                 name: (int(entry["bytes"]), str(entry["sha256"]))
                 for name, entry in document["files"].items()

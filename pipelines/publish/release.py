@@ -73,7 +73,12 @@ _LOCK = ".lock"
 
 
 def make_release(
-    settings: Settings, catalog: Catalog, release_id: str, manifest_path: Path
+    settings: Settings,
+    catalog: Catalog,
+    release_id: str,
+    manifest_path: Path,
+    *,
+    stale: Mapping[str, str] | None = None,
 ) -> ReleaseInfo:
     """Release ``settings.build_dir / "monazite.duckdb"`` as ``release_id``.
 
@@ -81,6 +86,7 @@ def make_release(
 
     :param release_id: 12 hex digits, a hash of editions and code.
     :param manifest_path: dbt's ``manifest.json`` of the same build.
+    :param stale: sources that may lag behind their publisher, each with the reason.
     :raises UsageError: the id is not one.
     :raises BuildFailed: the build cannot be released; the old release stays current.
     """
@@ -94,7 +100,14 @@ def make_release(
         if not final.is_dir() or verify_release(final):
             building = folder / f".building-{release_id}"
             try:
-                _build(settings, catalog, building, release_id, manifest_path)
+                _build(
+                    settings,
+                    catalog,
+                    building,
+                    release_id,
+                    manifest_path=manifest_path,
+                    stale=stale or {},
+                )
                 sync_tree(building)
                 if final.is_dir():
                     remove_tree(final)
@@ -140,7 +153,13 @@ def _prune(settings: Settings) -> None:
 
 
 def _build(
-    settings: Settings, catalog: Catalog, building: Path, release_id: str, manifest_path: Path
+    settings: Settings,
+    catalog: Catalog,
+    building: Path,
+    release_id: str,
+    *,
+    manifest_path: Path,
+    stale: Mapping[str, str],
 ) -> None:
     models = read_manifest(manifest_path)
     build = settings.build_dir / FILE_NAME
@@ -194,6 +213,7 @@ def _build(
             for table, count in sorted(rows.items())
         },
         left_out={name: tuple(reasons) for name, reasons in sorted(public.left_out.items())},
+        stale=dict(sorted(stale.items())),
         files=files,
     )
     text = json.dumps(info.document(), ensure_ascii=False, indent=2) + "\n"

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 import httpx
 import stamina
 
-from pipelines.errors import FetchFailed, UsageError
+from pipelines.errors import FetchFailed, KeyMissing, UsageError
 from pipelines.sources import http_headers
 from pipelines.sources.allowance import Allowance, QuotaSpent
 from pipelines.sources.fetching import FetchedDocument, HeldDocument
@@ -183,8 +183,8 @@ class PublisherClient:
         """A client that may ask the hosts of a catalogue entry, at the pace that it states.
 
         :param keys: the key of the environment, where None.
-        :raises UsageError: the entry names no host, so there is nothing to ask; or a key is
-            required and missing.
+        :raises UsageError: the entry names no host, so there is nothing to ask.
+        :raises KeyMissing: a key is required and not set.
         """
         if not source.hosts:
             raise UsageError(
@@ -720,7 +720,7 @@ class Lane:
 def _keys_of(source: Source) -> list[ApiKey]:
     """The key of the environment, as the catalogue says it is shown.
 
-    :raises UsageError: it is required and missing.
+    :raises KeyMissing: it is required and not set.
     """
     spec = source.api.key
     if spec is None:
@@ -733,7 +733,7 @@ def _keys_of(source: Source) -> list[ApiKey]:
         prefix=spec.prefix,
     )
     if key is None and spec.is_required:
-        raise UsageError(
+        raise KeyMissing(
             f"{source.source_id} cannot be asked without a key",
             remedy=f"get one at {spec.page or source.homepage} and set "
             f"MONAZITE_KEY_{source.source_id.upper()}",

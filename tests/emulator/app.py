@@ -77,8 +77,7 @@ class Emulator:
             if self._only is not None and source_id not in self._only:
                 continue
             self.world.setdefault(source_id, {})
-            for host in module.HOSTS:
-                mounts.append(Mount(f"/{host}", routes=module.routes(self)))
+            mounts += [Mount(f"/{host}", routes=module.routes(self)) for host in module.HOSTS]
         return Router(mounts)
 
     def asked(self, host: str | None = None) -> list[Asked]:

@@ -17,7 +17,7 @@ item, their names apart from those that are held elsewhere, and its dates were n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -186,11 +186,13 @@ async def fetch(
     client: PublisherClient,
     into: Path,
     *,
+    editions: Sequence[str] | None = None,
     parent_id: str = PARENT_ID,
     first_year: int = FIRST_YEAR,
 ) -> FetchResult:
     """Bring the data releases that are new or changed.
 
+    :param editions: only the releases of these years.
     :param parent_id: the ScienceBase item whose children are the releases.
     :param first_year: releases of earlier years are passed over.
     :raises FetchFailed: the list of releases could not be had, or names none.
@@ -205,10 +207,12 @@ async def fetch(
             where=f"{source.endpoint or BASE_URL}/items?parentId={parent_id}",
             remedy="the publisher may have renamed or moved them; see docs/sources",
         )
-    editions: list[FetchedEdition] = []
+    brought: list[FetchedEdition] = []
     unchanged: list[str] = []
     failures: list[FetchFailure] = []
     for release in releases:
+        if editions is not None and release.label not in editions:
+            continue
         held = known.edition(release.label, release.version)
         try:
             edition, passed_over = await _bring(release, held, service, client, into)
@@ -219,11 +223,11 @@ async def fetch(
         if edition is None:
             unchanged.append(release.label)
         else:
-            editions.append(edition)
+            brought.append(edition)
     return FetchResult(
         source_id=source.source_id,
         checked_at=checked_at,
-        editions=tuple(editions),
+        editions=tuple(brought),
         unchanged=tuple(unchanged),
         failures=tuple(failures),
         notes=tuple(notes),

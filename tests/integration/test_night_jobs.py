@@ -1,0 +1,148 @@
+"""The night as Dagster runs it: who is observed, what is materialised, who is told."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import dagster as dg
+
+    from pipelines.alerts import Event
+    from pipelines.definitions import build_definitions
+    from pipelines.run_events import alerts_of
+    from pipelines.schedules import every_night
+    from pipelines.sensors import archive_changed, targets
+
+from pipelines.sources import load_source
+from tests.emulator.app import Emulator
+from tests.emulator.serving import serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+SOURCE = "usgs_mcs"
+TABLES = list(load_source(SOURCE).TABLES)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """Two observations of one publisher through the emulator, on one instance."""
+    home = tmp_path_factory.mktemp("home")
+    emulator = Emulator(only=(SOURCE,))
+    patch = pytest.MonkeyPatch()
+    with serving(emulator) as base, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("MONAZITE_HOME", str(home))
+        patch.setenv("MONAZITE_HTTP_MIRROR", base)
+        patch.setenv("MONAZITE_HTTP_SPACING_SECONDS", "0")
+        definitions = build_definitions()
+        job = definitions.resolve_job_def("observe_publishers")
+
+        def observe():
+            emulator.requests.clear()
+            outcome = job.execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(SOURCE)],
+                run_config={"resources": {"warehouse": {"config": {"live": True}}}},
+            )
+            return SimpleNamespace(outcome=outcome, asked=len(emulator.requests))
+
+        yield SimpleNamespace(
+            definitions=definitions,
+            instance=instance,
+            first=observe(),
+            second=observe(),
+            home=home,
+        )
+    patch.undo()
+
+
+def _observation(outcome):
+    (event,) = [e for e in outcome.all_events if e.is_asset_observation]
+    return event.asset_observation_data.asset_observation
+
+
+def test_what_is_new_is_observed_as_a_change_and_the_next_time_not(night):
+    first, second = (_observation(n.outcome) for n in (night.first, night.second))
+    assert first.metadata["changed"].value is True
+    assert second.metadata["changed"].value is False
+    assert first.tags["dagster/data_version"] == second.tags["dagster/data_version"]
+
+
+def test_nothing_new_takes_a_handful_of_requests(night):
+    assert night.first.asked > night.second.asked
+    assert night.second.asked <= 10
+
+
+def test_editions_that_came_are_partitions_of_the_archive(night):
+    partitions = night.instance.get_dynamic_partitions(f"{SOURCE}_editions")
+    assert {"2023", "2024", "2025", "2026"} <= set(partitions)
+    held = night.instance.get_materialized_partitions(dg.AssetKey(f"archive_{SOURCE}"))
+    assert held == {"2023", "2024", "2025", "2026"}
+
+
+def test_only_changed_raw_tables_and_what_hangs_on_them_are_made(night):
+    graph = night.definitions.resolve_asset_graph()
+    keys = {key.to_user_string() for key in targets(graph, [SOURCE])}
+    assert set(TABLES) <= keys
+    assert not any(key.startswith("raw_cepii") for key in keys)
+    assert {"raw_monazite__edition", "mart_concentration", "release"} <= keys
+    assert SOURCE not in keys
+    assert not any(key.startswith("archive_") for key in keys)
+
+
+def test_archive_changed_asks_once_for_what_changed(night):
+    def look(cursor):
+        context = dg.build_sensor_context(
+            instance=night.instance,
+            cursor=cursor,
+            repository_def=night.definitions.get_repository_def(),
+        )
+        return archive_changed(context), context.cursor
+
+    request, cursor = look(None)
+    assert isinstance(request, dg.RunRequest)
+    assert dg.AssetKey(TABLES[0]) in (request.asset_selection or [])
+    again, _ = look(cursor)
+    assert isinstance(again, dg.SkipReason)
+
+
+def test_the_schedule_observes_live():
+    assert every_night.job.name == "observe_publishers"
+    assert every_night.cron_schedule == "0 2 * * *"
+
+
+def _run(**assets):
+    """A run of one asset with one check that behaves as told."""
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("positive", asset="thing")])
+    def thing():
+        if assets.get("fails"):
+            raise dg.Failure("disk is full")
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(
+            passed=assets.get("passes", True),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"detail": "3 rows below zero"},
+        )
+
+    return dg.materialize([thing], raise_on_error=False).all_events
+
+
+def test_alerts_tell_a_failed_run_with_its_reason():
+    (alert,) = alerts_of("nightly", _run(fails=True))
+    assert alert.event is Event.RUN_FAILED
+    assert "disk is full" in alert.text
+
+
+def test_alerts_tell_a_failed_check_with_its_detail():
+    (alert,) = alerts_of("nightly", _run(passes=False))
+    assert alert.event is Event.CHECK_FAILED
+    assert "positive of thing" in alert.subject
+    assert "3 rows below zero" in alert.text
+
+
+def test_nothing_is_told_of_a_run_that_went_well():
+    assert alerts_of("nightly", _run()) == []
