@@ -85,7 +85,13 @@ def _publisher(source: Source) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.ObserveResult | dg.AssetCheckResult]:
         announce(f"reading {source.source_id}")
-        seen = _observe(context, warehouse, source)
+        seen = _observe(
+            context,
+            warehouse,
+            source,
+            years=warehouse.years or None,
+            editions=warehouse.editions or None,
+        )
         hand_in([seen])
         yield dg.ObserveResult(
             asset_key=key,

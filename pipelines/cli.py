@@ -48,6 +48,13 @@ def run(
     source: Annotated[
         tuple[str, ...], Parameter(help="Bring in only this source; may be repeated.")
     ] = (),
+    year: Annotated[
+        tuple[int, ...],
+        Parameter(help="Ask the sources for this year only (a backfill); may be repeated."),
+    ] = (),
+    edition: Annotated[
+        tuple[str, ...], Parameter(help="Ask the sources for this edition only; may be repeated.")
+    ] = (),
     as_of: Annotated[
         date | None,
         Parameter(help="Use only editions published by this day, such as 2025-12-31."),
@@ -59,7 +66,7 @@ def run(
     """
     from pipelines.commands.run import run_night
 
-    return run_night(_console, live=live, sources=source, as_of=as_of)
+    return run_night(_console, live=live, sources=source, as_of=as_of, years=year, editions=edition)
 
 
 @app.command(name="import")

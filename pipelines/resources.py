@@ -28,11 +28,15 @@ class Warehouse(dg.ConfigurableResource[None]):
 
     :ivar live: ask the publishers; otherwise use what the archive holds.
     :ivar sources: bring in only these; empty means all.
+    :ivar years: ask for these years only (a backfill of ``sources``); empty means what is new.
+    :ivar editions: ask for these editions only, likewise.
     :ivar as_of: use only editions published by this ISO date; empty means all.
     """
 
     live: bool = False
     sources: list[str] = []  # noqa: RUF012 - a pydantic field, copied for every instance
+    years: list[int] = []  # noqa: RUF012
+    editions: list[str] = []  # noqa: RUF012
     as_of: str = ""
 
     @property

@@ -8,8 +8,8 @@ from pipelines.jobs import observe_publishers
 
 __all__ = ["every_night"]
 
-#: 02:00 UTC: after the American and before the Asian working day. A night that was missed is made
-#: up for when the daemon is back (``max_catchup_runs`` of dagster.yaml).
+#: 02:00 UTC: after the American and before the Asian working day. Of nights that were missed while
+#: the daemon was off, Dagster makes up for the last when it is back; it asks for all that is new.
 every_night = dg.ScheduleDefinition(
     name="every_night",
     job=observe_publishers,

@@ -16,9 +16,9 @@ from pipelines.alerts import newly_stale, send
 from pipelines.catalog import load_catalog
 from pipelines.commands.display import Screen, say, show_table, table_of
 from pipelines.commands.home import prepare_dagster_home, read_settings
-from pipelines.errors import BuildFailed, FetchFailed
+from pipelines.errors import BuildFailed, FetchFailed, UsageError
 from pipelines.ingest.visits import stale_sources
-from pipelines.night import digests, release_is_due
+from pipelines.night import asks_by, can_fetch, digests, release_is_due
 from pipelines.progress import collecting, listening
 from pipelines.settings import Settings
 
@@ -31,11 +31,21 @@ __all__ = ["results_table", "run_night"]
 _OTHER_STEPS = 4
 
 
-def run_night(console: Console, *, live: bool, sources: Sequence[str], as_of: date | None) -> int:
+def run_night(
+    console: Console,
+    *,
+    live: bool,
+    sources: Sequence[str],
+    as_of: date | None,
+    years: Sequence[int] = (),
+    editions: Sequence[str] = (),
+) -> int:
     """Observe, build, check and release, and print what became of every edition.
 
+    :param years: ask ``sources`` for these years only (a backfill).
+    :param editions: ask ``sources`` for these editions only.
     :returns: 0, or 1 where the build or a check failed (the last release then stays).
-    :raises UsageError: a source does not exist.
+    :raises UsageError: a source does not exist, or cannot be asked in this way.
     :raises BuildFailed: a run failed; the message says at which step and why.
     :raises FetchFailed: not one of the publishers that were asked could be reached.
     """
@@ -43,9 +53,17 @@ def run_night(console: Console, *, live: bool, sources: Sequence[str], as_of: da
     catalog = load_catalog()
     for source in sources:
         catalog.source(source)
+    _refuse_unfit_backfill(live=live, sources=sources, years=years, editions=editions)
     prepare_dagster_home(settings)
     log = settings.dagster_dir / "run.log"
-    night = _Night(settings, live=live, sources=sources, as_of=as_of)
+    options = {
+        "live": live,
+        "sources": list(sources),
+        "years": list(years),
+        "editions": list(editions),
+        "as_of": as_of.isoformat() if as_of else "",
+    }
+    night = _Night(settings, options, as_of)
     with (
         _bar(console, len(catalog.sources) + _OTHER_STEPS),
         collecting() as handed_in,
@@ -86,6 +104,22 @@ def run_night(console: Console, *, live: bool, sources: Sequence[str], as_of: da
     return 0
 
 
+def _refuse_unfit_backfill(
+    *, live: bool, sources: Sequence[str], years: Sequence[int], editions: Sequence[str]
+) -> None:
+    """:raises UsageError: single years or editions are asked of nobody, or of who has none."""
+    for kind, asked in (("years", years), ("editions", editions)):
+        if not asked:
+            continue
+        if not live or not sources:
+            raise UsageError(
+                f"{kind} are asked of publishers", remedy="add --live and --source SOURCE"
+            )
+        for source in sources:
+            if not can_fetch(source) or asks_by(source) != kind:
+                raise UsageError(f"{source} cannot be asked for single {kind}")
+
+
 @contextlib.contextmanager
 def _bar(console: Console, steps: int) -> Any:
     """A bar on a terminal, a line a step elsewhere.
@@ -118,19 +152,13 @@ class _Night:
     :ivar is_due: it had to be made.
     """
 
-    def __init__(
-        self, settings: Settings, *, live: bool, sources: Sequence[str], as_of: date | None
-    ) -> None:
+    def __init__(self, settings: Settings, options: dict[str, Any], as_of: date | None) -> None:
         self.release_id = ""
         self.is_due = False
         self._outcomes: list[Any] = []
         self._settings = settings
         self._as_of = as_of
-        self._options = {
-            "live": live,
-            "sources": list(sources),
-            "as_of": as_of.isoformat() if as_of else "",
-        }
+        self._options = options
 
     def execute(self) -> Any:
         """Observe; then, where a release is due, make it. The outcome of the last run."""

@@ -83,6 +83,21 @@ def test_editions_that_came_are_partitions_of_the_archive(night):
     assert held == {"2023", "2024", "2025", "2026"}
 
 
+def test_one_partition_of_the_archive_asks_for_that_edition_alone(night, tmp_path, monkeypatch):
+    monkeypatch.setenv("MONAZITE_HOME", str(tmp_path))
+    key = dg.AssetKey(f"archive_{SOURCE}")
+    asset = night.definitions.resolve_assets_def(key)
+    outcome = dg.materialize(
+        [asset],
+        partition_key="2025",
+        instance=night.instance,
+        selection=[key],
+    )
+    assert outcome.success
+    (made,) = outcome.asset_materializations_for_node(asset.node_def.name)
+    assert made.metadata["editions"].value == ["usgs_mcs-2025-v2.0"]
+
+
 def test_only_changed_raw_tables_and_what_hangs_on_them_are_made(night):
     graph = night.definitions.resolve_asset_graph()
     keys = {key.to_user_string() for key in targets(graph, [SOURCE])}
