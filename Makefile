@@ -1,6 +1,7 @@
 # make run     set up what is missing, then bring in, build, check, release
 # make test    the suite                make test-quick  without what takes seconds
 # make test-all  with what takes minutes: every reference document, whole runs on other data
+# make test-live whole nights against the publishers' emulator
 # make ui      Dagster on loopback      make lint        style, types, SQL, layers
 # make starter write starter/ again from the publishers' documents
 # make docs    write the generated docs again
@@ -24,7 +25,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help run test test-quick test-all lint format ui starter docs lock clean setup
+.PHONY: help run test test-quick test-all test-live lint format ui starter docs lock clean setup
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -58,6 +59,9 @@ test: $(READY)
 
 test-all: $(READY)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test-live: $(READY)
+	@$(BIN)/python -m pytest -q tests/integration/test_live_night.py
 
 test-quick: $(READY)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not exhaustive"

@@ -16,14 +16,16 @@ from filelock import FileLock
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def monazite(*words: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+def monazite(
+    *words: str, home: Path, timeout: float = 400, **extra: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a user does."""
     return subprocess.run(
         [str(Path(sys.executable).with_name("monazite")), *words],
         env={**os.environ, "MONAZITE_HOME": str(home), "COLUMNS": "250", **extra},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=timeout,
     )
 
 
