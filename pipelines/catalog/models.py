@@ -111,6 +111,7 @@ class Api(_Entry):
     :ivar requests_per_minute: above which it refuses.
     :ivar requests_per_day: that one house may ask, with a key where there is one.
     :ivar rows_per_answer: where an answer is cut; one that reaches it is split, never taken.
+    :ivar rows_per_preview: the same of answers without a key, where they are cut earlier.
     :ivar key: how a key is shown, where there is one.
     """
 
@@ -118,6 +119,7 @@ class Api(_Entry):
     requests_per_minute: float | None = Field(default=None, gt=0)
     requests_per_day: int | None = Field(default=None, ge=1)
     rows_per_answer: int | None = Field(default=None, ge=1)
+    rows_per_preview: int | None = Field(default=None, ge=1)
     key: Key | None = None
 
 

@@ -31,10 +31,11 @@ from pipelines.sources.base import (
 from pipelines.sources.label_maps import read_map
 from pipelines.sources.labels import known_labels, resolve_labels
 from pipelines.sources.trade_files import place
+from pipelines.sources.un_comtrade.fetch import fetch
 from pipelines.sources.un_comtrade.fields import API_FIELDS, BREAKDOWN_FIELDS
 from pipelines.sources.un_comtrade.reading import Rows, read_rows
 
-__all__ = ["TABLES", "parse"]
+__all__ = ["TABLES", "fetch", "parse"]
 
 TRADE = "raw_un_comtrade__trade"
 

@@ -15,6 +15,7 @@ __all__ = [
     "LEGACY_FIELDS",
     "REFERENCE_FIELDS",
     "REQUIRED_FIELDS",
+    "ROW_CAPS",
     "canonical_header",
 ]
 
@@ -73,6 +74,12 @@ API_FIELDS: tuple[str, ...] = (
 )
 #: Without these a row says nothing; the period may stand in ``period`` or ``refYear``.
 REQUIRED_FIELDS = ("reporterCode", "partnerCode", "flowCode", "cmdCode", "primaryValue")
+#: Numbers of rows at which answers are cut, and by whom.
+ROW_CAPS = {
+    500: "the keyless preview cuts answers at 500 rows",
+    100_000: "a keyed call cuts answers at 100,000 rows",
+    250_000: "a keyed call cuts answers at 250,000 rows",
+}
 #: Fields by which a key is broken down, each with the code of its total.
 BREAKDOWN_FIELDS = {"partner2Code": "0", "motCode": "0", "customsCode": "C00", "mosCode": "0"}
 

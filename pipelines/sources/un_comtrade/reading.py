@@ -34,6 +34,7 @@ from pipelines.sources.un_comtrade.fields import (
     EXTRACT_FIELDS,
     REFERENCE_FIELDS,
     REQUIRED_FIELDS,
+    ROW_CAPS,
     canonical_header,
 )
 
@@ -41,11 +42,6 @@ __all__ = ["Rows", "read_rows"]
 
 _EXPECTED = "expected API answers (JSON), portal exports (CSV, XLSX) or extracts with their fields"
 _SPLIT = "split the request by period, reporter or product until every answer stays below the cap"
-_CAPS = {
-    500: "the keyless preview cuts answers at 500 rows",
-    100_000: "a keyed call cuts answers at 100,000 rows",
-    250_000: "a keyed call cuts answers at 250,000 rows",
-}
 _TYPES, _FREQUENCIES = ("C", "S"), ("A", "Q", "M")
 # Answers of other services, told by fields that only they have.
 _OTHER_ANSWERS = {
@@ -329,9 +325,9 @@ def _place(part: Part, sheet: str | None) -> str:
 
 
 def _refuse_cap(part: Part, sheet: str | None, rows: int) -> None:
-    if rows in _CAPS:
+    if rows in ROW_CAPS:
         raise DocumentUnreadable(
-            f"exactly {rows:,} rows: {_CAPS[rows]} without saying so, so rows may be missing",
+            f"exactly {rows:,} rows: {ROW_CAPS[rows]} without saying so, so rows may be missing",
             where=_place(part, sheet),
             remedy=_SPLIT,
         )
