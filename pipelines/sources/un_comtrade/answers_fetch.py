@@ -1,8 +1,8 @@
 """What UN Comtrade answers, held against what was asked.
 
 The envelope is ``{elapsedTime, count, data, error}``; an error may come with status 200, as
-``error`` or ``errorObject``. Availability (``getDA``) has the same envelope, and one row a data set:
-``reporterCode, period, totalRecords, datasetChecksum, lastReleased`` and others.
+``error`` or ``errorObject``. Availability (``getDA``) has the same envelope, and one row a data
+set: ``reporterCode, period, totalRecords, datasetChecksum, lastReleased`` and others.
 """
 
 from __future__ import annotations

@@ -82,9 +82,11 @@ _MONTHS: Final = tuple(f"{month:02d}" for month in range(1, 13))
 #: An empty answer is asked for twice, and a reporter without a row is refused, from so many
 #: expected rows on.
 _DOUBTFUL_ROWS, _IMPOSSIBLE_ROWS = 10, 50
+#: A list of so many data sets, or a multiple, may have been cut.
+_LIST_STEP = 500
+_CONFIRMED, _CAPPED = "confirmed.json", "capped.json"
 #: ISO code and kind of every area, by the publisher's code.
 _Areas = dict[str, tuple[str | None, str]]
-_CONFIRMED, _CAPPED = "confirmed.json", "capped.json"
 _AGAIN = "run again later: what is whole is kept"
 
 
@@ -345,7 +347,7 @@ async def _listed(order: _Order, frequency: str, periods: Sequence[str]) -> dict
     url = order.list_url(frequency, periods)
     body = await order.client.get_bytes(url, accept="application/json")
     rows = read_answer(body or b"", url)
-    if not order.is_cut(len(rows)):
+    if not _may_be_cut(rows):
         return _sets(rows, periods, url)
     if len(periods) == 1:
         raise _cut_list(len(rows), url)
@@ -363,6 +365,11 @@ def _sets(rows: list[dict[str, Any]], periods: Collection[str], where: str) -> d
             f"a data set of {other} is listed, which was not asked for", where=where, remedy=_AGAIN
         )
     return sets
+
+
+def _may_be_cut(rows: Sequence[Any]) -> bool:
+    """Where lists are cut, if they are, nobody says; but not in the middle of a hundred."""
+    return bool(rows) and len(rows) % _LIST_STEP == 0
 
 
 def _cut_list(rows: int, url: str) -> FetchFailed:
@@ -575,7 +582,7 @@ class _Errand:
         path = self._spool.folder / _listing_name(self._wish)
         document = await self._order.client.download(url, path)
         rows = read_answer(path.read_bytes(), document.url)
-        if self._order.is_cut(len(rows)):
+        if _may_be_cut(rows):
             raise _cut_list(len(rows), url)
         sets = _sets(rows, self._wish.periods, document.url)
         lost = len(self._sets.keys() - sets.keys())
