@@ -277,7 +277,9 @@ def test_an_answer_that_is_cut_earlier_than_the_catalogue_says_is_split(
     assert house.rows().equals(clean.rows())
 
 
-def test_a_single_cell_at_the_cap_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_cell_at_the_cap_is_refused(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house.world["cap"] = 1
     api = house.source.api.model_copy(update={"rows_per_answer": 1})
     source = house.source.model_copy(update={"api": api})

@@ -1,6 +1,17 @@
 -- What one side said about a flow: a reporter's import or export, in the reporter's own valuation.
--- Breakdown rows beside a total are left in staging; the total is the row that counts.
-with comtrade as (
+-- Breakdown rows beside a total are left in staging; the total is the row that counts. So are the
+-- rows of a revised extract: what a reporter took back would otherwise stand beside its revision.
+with newest_revision as (
+    select source_edition_id
+    from {{ ref('dim_edition') }}
+    qualify
+        row_number() over (
+            partition by source_id, edition_label
+            order by edition_revision desc, source_edition_id desc
+        ) = 1
+),
+
+comtrade as (
     select
         cells.source_edition_id,
         'un_comtrade' as source_id,
@@ -39,7 +50,9 @@ with comtrade as (
         on cells.reporter_code = reporters.country_label
     inner join {{ ref('country__un') }} as partners
         on cells.partner_code = partners.country_label
-    where cells.is_total
+    where
+        cells.is_total
+        and cells.source_edition_id in (select source_edition_id from newest_revision)
 ),
 
 dataweb_cells as (
@@ -61,7 +74,10 @@ dataweb_cells as (
     from {{ ref('stg_usitc_dataweb__trade') }} as cells
     inner join {{ ref('country__usitc') }} as countries
         on cells.country_label = countries.country_label
-    where not cells.is_year_to_date and cells.value_flag in ('reported', 'zero')
+    where
+        not cells.is_year_to_date
+        and cells.value_flag in ('reported', 'zero')
+        and cells.source_edition_id in (select source_edition_id from newest_revision)
 ),
 
 dataweb as (
