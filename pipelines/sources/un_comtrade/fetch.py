@@ -530,8 +530,9 @@ class _Errand:
             return None
         kept = [
             document.again()
-            for name, (_, document) in self._held.pieces.items()
-            if name not in stale and name not in brought
+            for name, (held, document) in self._held.pieces.items()
+            # A part by partner gives way to the whole, where there are more partners by now.
+            if name not in stale and not any(held.overlaps(piece) for piece in pieces)
         ]
         days = [one.released for cell, one in self._wanted().items() if one.released is not None]
         frequency = "annual" if self._wish.frequency == "A" else "monthly"

@@ -84,6 +84,13 @@ class Piece:
         """Every reporter and period."""
         return ((reporter, period) for reporter in self.reporters for period in self.periods)
 
+    def overlaps(self, other: Piece) -> bool:
+        """Whether both cover the same reporter, period, code and flow."""
+        return all(
+            set(getattr(self, name)) & set(getattr(other, name))
+            for name in ("reporters", "periods", "codes", "flows")
+        )
+
     def halves(self, all_partners: Sequence[str]) -> tuple[Piece, Piece] | None:
         """Two pieces that cover the same once, or None where nothing is left to be split.
 

@@ -278,7 +278,7 @@ def _cell(
             values = {
                 # One figure of a shipment, whoever reports it; exporters tell a little less.
                 partner: round(
-                    1000
+                    1000.0
                     + _seed(code, period, *sorted((reporter, partner)), version) % 900_000
                     + (0 if flow == "M" else -100),
                     3,
