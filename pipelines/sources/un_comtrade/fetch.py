@@ -28,7 +28,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,6 +166,7 @@ async def fetch(
     reporters: Sequence[str] | None = None,
     monthly_reporters: Sequence[str] = FOCUS,
     flows: Sequence[str] = FLOWS,
+    renew_days: int = 0,
     today: date | None = None,
 ) -> FetchResult:
     """Bring the years of which a data set is new or changed, newest first.
@@ -179,6 +180,8 @@ async def fetch(
         None, without a key :data:`FOCUS`.
     :param monthly_reporters: of monthly data.
     :param flows: as the publisher calls them.
+    :param renew_days: an edition that came within so many days is left as it is; each renewal is
+        a whole revision, and some reporter or other changes every night.
     :param today: from which years are counted.
     :raises UsageError: an option cannot be.
     :raises FetchFailed: the list of data sets could not be had.
@@ -213,6 +216,9 @@ async def fetch(
         },
         year,
     )
+    # Who names a year wants it now.
+    is_named = years is not None or editions is not None
+    renewed_before = checked_at - timedelta(days=0 if is_named else renew_days)
     offered = await _offered(order, wishes)
     if not offered:
         raise FetchFailed(
@@ -220,7 +226,7 @@ async def fetch(
             where=order.list_url(wishes[0].frequency, wishes[0].periods),
             remedy="look at the publisher's page of availability; see docs/sources/un_comtrade.md",
         )
-    return await _bring_all(order, wishes, offered, checked_at)
+    return await _bring_all(order, wishes, offered, checked_at, renewed_before)
 
 
 # --- what is asked ------------------------------------------------------------------------------
@@ -454,6 +460,7 @@ async def _bring_all(
     wishes: Sequence[_Wish],
     offered: Mapping[_Wish, Availability],
     checked_at: datetime,
+    renewed_before: datetime,
 ) -> FetchResult:
     editions: list[FetchedEdition] = []
     unchanged: list[str] = []
@@ -468,6 +475,9 @@ async def _bring_all(
                 notes.append(f"{wish.label}: the publisher lists no data set; held as it was")
             continue
         errand = _Errand(order, wish, held)
+        if errand.is_behind(offered[wish]) and errand.is_younger_than(renewed_before):
+            notes.append(f"{wish.label}: has changed, and waits for its day (renew_days)")
+            continue
         try:
             edition = await errand.bring(offered[wish])
         except QuotaSpent as error:
@@ -504,14 +514,27 @@ class _Errand:
         self._spool = Spool(order.state_dir / wish.label)
         self._sets: Availability = {}
 
+    def is_behind(self, sets: Availability) -> bool:
+        """Whether ``sets`` hold what is not held."""
+        self._sets = sets
+        return bool(self._pieces())
+
+    def is_younger_than(self, moment: datetime) -> bool:
+        """Whether the edition that is held was fetched after ``moment``."""
+        listing = self._held.listing
+        return (
+            listing is not None
+            and listing.retrieved_at is not None
+            and listing.retrieved_at > moment
+        )
+
     async def bring(self, sets: Availability) -> FetchedEdition | None:
         """The edition, or None where what the publisher offers is held.
 
         :raises QuotaSpent: no request is left; the next call goes on.
         :raises FetchFailed: an answer could not be had whole.
         """
-        self._sets = sets
-        if not self._pieces():
+        if not self.is_behind(sets):
             self._spool.clear()  # what was handed on has arrived
             return None
         # The list is archived with the rows that are asked under it, so it comes before them.
