@@ -241,7 +241,7 @@ def test_without_a_key_the_same_rows_come_in_smaller_answers(house: House, clean
 # --- the cap ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cap", [40, 171])
+@pytest.mark.parametrize("cap", [90, 171])
 def test_an_answer_at_the_cap_is_split_until_it_is_whole(
     house: House, clean: Clean, cap: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,11 +73,11 @@ def test_no_address_of_a_plan_is_longer_than_a_server_takes(
 def test_the_widest_plan_stays_within_an_address() -> None:
     codes = {f"{n:06d}" for n in range(900)}
     cells = {
-        (str(reporter), f"2024{m:02d}"): 0 for reporter in range(800, 900) for m in range(1, 13)
+        (str(reporter), f"2024{m:02d}"): 0 for reporter in range(800, 850) for m in range(1, 13)
     }
     pieces = planned(cells, codes, ("M", "X", "RM", "RX"), 100_000)
     assert max(len(piece.query(100_000)) for piece in pieces) < 2_000
-    assert sum(len(p.reporters) * len(p.codes) for p in pieces) == 100 * 900
+    assert sum(len(p.reporters) * len(p.codes) for p in pieces) == 50 * 900
 
 
 PIECES = st.builds(
