@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from pipelines.archive.fingerprint import release_id
 from pipelines.archive.profile import RawState
 from pipelines.archive.store import Archive
-from pipelines.catalog import Catalog, Source
+from pipelines.catalog import Catalog, EditionScope, Source
 from pipelines.errors import BuildFailed, FetchFailed, KeyMissing, MonaziteError, UsageError
 from pipelines.ingest import (
     IngestResult,
@@ -300,7 +300,7 @@ def prepare_build(settings: Settings, catalog: Catalog, *, as_of: date | None = 
     editions = pl.read_parquet(settings.raw_dir / "raw_monazite__edition" / "*.parquet")
     if as_of is not None:
         editions = editions.filter(pl.col("published_date") <= as_of)
-    chosen = sorted(editions.get_column("source_edition_id").to_list())
+    chosen = sorted(_in_force(editions).get_column("source_edition_id").to_list())
     if not chosen:
         raise BuildFailed(
             "no edition to build from",
@@ -314,6 +314,18 @@ def prepare_build(settings: Settings, catalog: Catalog, *, as_of: date | None = 
     settings.build_dir.mkdir(parents=True, exist_ok=True)
     _plan_path(settings).write_bytes(TypeAdapter(dict[str, Any]).dump_json(asdict(plan)))
     return plan
+
+
+def _in_force(editions: pl.DataFrame) -> pl.DataFrame:
+    """Editions that a build looks at.
+
+    Of an extract without a day of publication only the last revision counts, at ``latest``; the
+    earlier ones stay in the archive. An interface that changes nightly would else fill each build
+    with revisions that no vintage shows.
+    """
+    is_last = pl.col("revision") == pl.col("revision").max().over("source_id", "label")
+    is_dated = pl.col("published_date").is_not_null()
+    return editions.filter(is_last | is_dated | (pl.col("scope") != EditionScope.EXTRACT.value))
 
 
 def release_is_due(

@@ -107,3 +107,20 @@ def test_an_option_that_a_source_does_not_know_is_refused_by_name(house, fetchin
 def test_readers_that_cannot_be_asked_have_no_backfill(house):
     assert pipelines.sources is not None
     assert asks_by("toy_mine") is None
+
+
+def test_of_an_undated_extract_only_the_last_revision_is_built(house):
+    from pipelines.ingest import ingest_documents
+    from pipelines.night import prepare_build
+
+    def bring(source_id, name, text, **words):
+        path = house.write(name, text)
+        return ingest_documents(house.settings, house.catalog, source_id, [path], **words)
+
+    bring("toy_bulk", "a.csv", "280530,1\n", label="2024")
+    bring("toy_bulk", "b.csv", "280530,2\n", label="2024")
+    bring("toy_mine", "toy_2024.csv", house.document("x.csv").read_text("utf-8"), label="2024")
+    plan = prepare_build(house.settings, house.catalog)
+    assert [e for e in plan.edition_ids if e.startswith("toy_bulk")] == ["toy_bulk-2024-vr2"]
+    held = {e.edition_id for e in house.archive.editions("toy_bulk")}
+    assert held == {"toy_bulk-2024", "toy_bulk-2024-vr2"}, "the archive keeps both"
