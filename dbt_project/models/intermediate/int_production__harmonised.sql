@@ -144,6 +144,37 @@ iea as (
     where cells.row_kind in ('country', 'residual', 'total') and not cells.is_projection
 ),
 
+-- A series that lacks large producers before some year is not primary until then: its sums would
+-- show a concentration that nobody reported.
+bgs_statistics as (
+    select
+        cells.cell_id,
+        cells.source_edition_id,
+        'bgs_wms' as source_id,
+        'production' as measure,
+        series.material,
+        series.stage,
+        series.basis,
+        cells.series_label,
+        cast(series.is_primary as boolean)
+        and cells.reference_year >= coalesce(cast(series.primary_from as integer), 0)
+            as is_primary,
+        countries.country_iso3,
+        cells.country_label as country_name_reported,
+        countries.area_type,
+        cells.reference_year,
+        cells.value * units.factor_to_t as value,
+        cells.value_low * units.factor_to_t as value_low,
+        cells.value_high * units.factor_to_t as value_high,
+        cells.value_flag
+    from {{ ref('stg_bgs_wms__production') }} as cells
+    inner join {{ ref('series__bgs_wms') }} as series on cells.series_label = series.series_label
+    inner join {{ ref('unit__bgs_wms') }} as units on cells.unit_label = units.unit_label
+    inner join {{ ref('country__bgs') }} as countries
+        on cells.country_label = countries.country_label
+    where series.material is not null
+),
+
 together as (
     select * from usgs_summaries
     union all
@@ -152,6 +183,8 @@ together as (
     select * from eu_study
     union all
     select * from iea
+    union all
+    select * from bgs_statistics
 )
 
 select
