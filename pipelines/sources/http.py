@@ -70,6 +70,7 @@ __all__ = [
     "Progress",
     "PublisherClient",
     "QuotaSpent",
+    "TooMuchAsked",
     "user_agent",
 ]
 
@@ -81,6 +82,7 @@ Progress = Callable[[str, int, int | None], None]
 
 _CODES = httpx.codes
 _NOT_THERE = frozenset({_CODES.NOT_FOUND, _CODES.GONE})
+_TOO_MUCH = frozenset({_CODES.ACCEPTED, _CODES.REQUEST_ENTITY_TOO_LARGE})
 _NO_HEAD = frozenset(
     {_CODES.BAD_REQUEST, _CODES.FORBIDDEN, _CODES.METHOD_NOT_ALLOWED, _CODES.NOT_IMPLEMENTED}
 )
@@ -125,6 +127,10 @@ class Probe:
 
 class NotPublished(FetchFailed):
     """The publisher has nothing at this address (status 404 or 410)."""
+
+
+class TooMuchAsked(FetchFailed):
+    """The answer would be larger than the publisher gives at once (status 413, or 202: later)."""
 
 
 class PublisherClient:
@@ -621,6 +627,9 @@ class PublisherClient:
         said = f"answers {status} {response.reason_phrase}".strip()
         if status in _NOT_THERE:
             raise NotPublished(said, where=where, remedy="the publisher has moved or withdrawn it")
+        if status in _TOO_MUCH:
+            said += await self._excerpt(response)
+            raise TooMuchAsked(said, where=where, remedy="ask for less at a time")
         remedy = "the publisher's interface may have changed; see docs/sources"
         if status in (_CODES.UNAUTHORIZED, _CODES.FORBIDDEN):
             has_key = any(k.host.lower() == response.url.host.lower() for k in self._keys)
