@@ -26,6 +26,7 @@ GROUPS = [
     ("usgs_mcs", "production/usgs_mcs/2023/Mineral Industry Trends and Salient Statistics", []),
     ("usgs_myb", "production/usgs_myb", ["*.xlsx"]),
     ("usgs_myb", "production/usgs_ds140", ["*.xlsx"]),
+    ("bgs_wms", "production/bgs", ["*.csv"]),
     ("iea_cm", "production/iea", ["CM_Data_Explorer_2024-05.xlsx"]),
     ("wb_wgi", "production/wgi", ["*.xlsx"]),
     ("iso_3166", "production/iso", ["*.csv"]),

@@ -76,6 +76,8 @@ TABLES: dict[str, TableSpec] = {
             "product_code": pl.String(),
             "code_level": pl.Int8(),
             "flow_code": pl.String(),
+            "flow": pl.String(),
+            "valuation": pl.String(),
             "trade_type": pl.String(),
             "transport_mode": pl.String(),
             "stat_procedure": pl.String(),
@@ -147,6 +149,10 @@ def _resolved(edition: Edition, frame: pl.DataFrame) -> pl.DataFrame:
             frame, column, known, edition=edition, kind=kind, into=column, marks=False
         )
     frame = attach(frame, "partner", "country__comext", {"part_of": "partner_part_of"})
+    frame = frame.rename({"flow": "flow_code"})
+    frame = attach(
+        frame, "flow_code", "flow__eurostat_comext", {"flow": "flow", "valuation": "valuation"}
+    )
     return attach(
         frame,
         "indicator",
@@ -204,7 +210,9 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("product_code").str.len_chars())
         .cast(pl.Int8, strict=False)
         .alias("code_level"),
-        pl.col("flow").alias("flow_code"),
+        "flow_code",
+        "flow",
+        "valuation",
         "trade_type",
         "transport_mode",
         "stat_procedure",

@@ -240,6 +240,12 @@ class _Sieve(Py7zIO):
                 _check_header(self.name, header)
                 self._sifted = _Sifted(self.name, header)
                 if self._sifted.is_bulk and self._keep is not None:
+                    if not self._keep:
+                        raise DocumentUnreadable(
+                            "no code of the Combined Nomenclature is chosen to be kept",
+                            where=self.name,
+                            remedy="fill ref_national_code in dbt_project/seeds",
+                        )
                     self._product = header.index("PRODUCT_NC")
                     self._wanted = self._is_wanted
             elif not clean.strip():

@@ -29,7 +29,7 @@ _COUNTRIES = (
     ("Zaire", "ZAR", "ZR", 23.0, -3.0),
     ("Rhodesia", None, None, None, None),
 )
-_YEARS = 3
+_FIRST_YEAR = 2021
 #: An answer holds no more than this, whatever limit is asked for.
 _MOST_ROWS = 5000
 _PAGING = frozenset({"f", "limit", "offset", "lang"})
@@ -51,7 +51,7 @@ def _features(last_year: int, revision: int) -> list[dict[str, Any]]:
     """All features; a ``revision`` changes one figure of cobalt and no number of rows."""
     series = read_map("series__bgs_wms").get_column("series_label").to_list()
     found = []
-    places = itertools.product(series, _COUNTRIES, range(last_year - _YEARS + 1, last_year + 1))
+    places = itertools.product(series, _COUNTRIES, range(_FIRST_YEAR, last_year + 1))
     for number, (label, country, year) in enumerate(places, start=1):
         commodity, _, sub = label.partition(": ")
         name, iso3, iso2, x, y = country

@@ -18,7 +18,7 @@ counted_once as (
         or not bool_or(partner_part_of is null) over (
             partition by
                 source_edition_id, reporter_code, coalesce(partner_part_of, partner_code),
-                flow_code, product_code, reference_year, reference_month
+                flow, product_code, reference_year, reference_month
         )
 ),
 
@@ -27,7 +27,8 @@ flows as (
         source_edition_id,
         reporter_code,
         partner_code,
-        flow_code,
+        flow,
+        valuation,
         product_code,
         code_level,
         reference_year,
@@ -46,7 +47,8 @@ flows as (
         source_edition_id,
         reporter_code,
         partner_code,
-        flow_code,
+        flow,
+        valuation,
         product_code,
         code_level,
         reference_year,
@@ -57,7 +59,7 @@ select
     source_edition_id,
     reporter_code,
     partner_code,
-    case flow_code when '1' then 'import' when '2' then 'export' end as flow,
+    flow,
     'CN8' as national_system,
     product_code as national_code,
     cast(code_level as integer) as code_level,
@@ -65,7 +67,7 @@ select
     reference_month,
     trade_value,
     'EUR' as currency_code,
-    case flow_code when '1' then 'cif' when '2' then 'fob' end as valuation,
+    valuation,
     net_weight_kg,
     supplementary_quantity,
     supplementary_unit,
