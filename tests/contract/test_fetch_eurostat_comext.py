@@ -147,6 +147,14 @@ def test_years_long_past_are_left_alone_and_a_missing_one_is_brought(house: Hous
     assert set(result.unchanged) == {"2025", "2026"}
 
 
+def test_a_newly_chosen_code_is_asked_for_in_years_long_past_too(house: House) -> None:
+    house.hold(house.fetch(codes=CODES[:1], revised_years=0))
+    result = house.fetch(codes=CODES[:2], revised_years=0)
+    assert [e.label for e in result.editions] == ["2024", "2025", "2026"]
+    house.hold(result)
+    assert house.fetch(codes=CODES[:2], revised_years=0).is_nothing_new
+
+
 def test_an_edition_that_did_not_reach_the_archive_is_brought_again(house: House) -> None:
     assert len(house.fetch().editions) == 3
     assert len(house.fetch().editions) == 3
@@ -162,10 +170,11 @@ def test_requests_stay_below_the_estimate_that_is_known(house: House) -> None:
     ]
 
 
-@pytest.mark.parametrize("refusal", ["cap", "later"])
+@pytest.mark.parametrize(("refusal", "status"), [("cap", 413), ("later", 200), ("later", 202)])
 def test_a_request_that_is_too_large_is_split_and_gives_the_same_rows(
-    house: House, refusal: str
+    house: House, refusal: str, status: int
 ) -> None:
+    house.world["later_status"] = status
     (whole,) = house.fetch(years=[2025]).editions
     # Below a code and a month of all reporters: codes, months and reporters are halved.
     house.world[refusal] = 28 * 300 * 2 * 3 // 2 + 1

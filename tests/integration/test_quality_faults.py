@@ -103,6 +103,17 @@ FAULTS: dict[str, Fault] = {
         "update staged.stg_eu_crm__supply_share set value = 100 - value where scope = 'eu'",
         "importer_iso3=EU27, material=Cr", "is_same=False",
     ),
+    "two_surveys_agree_on_production_in_the_middle": fault(
+        # kilograms read as tonnes
+        """insert into staged.stg_bgs_wms__production by name
+        select 'bgs_wms-toy' as source_edition_id;
+        insert into fct_production by name
+        select * replace ('bgs_wms' as source_id, 'bgs_wms-toy' as source_edition_id,
+            1000 * value as value)
+        from fct_production
+        where source_edition_id = 'usgs_mcs-2026-v1.0' and material = 'Co' and stage = 'mine'""",
+        "material=Co, stage=mine", "ratio=1000",
+    ),
     "both_reports_of_trade_agree_in_the_middle": fault(
         # dollars on one side, euros of another year on the other
         """insert into staged.stg_un_comtrade__trade by name

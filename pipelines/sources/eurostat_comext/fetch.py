@@ -265,31 +265,35 @@ class _Errand:
                 "[fetch.eurostat_comext]",
             )
         updated = await self._last_update(this_year)
-        key = {
-            "updated": updated,
-            "dataflow": self.dataflow,
-            "codes": self._codes_of(None),
-            "reporters": list(self.reporters),
-        }
+        what = {"dataflow": self.dataflow, "reporters": list(self.reporters)}
         told = _read(state)
-        shown = told.get("documents", {}) if told.get("key") == key else {}
+        shown = told.get("years", {}) if told.get("what") == what else {}
         first = self.source.api.first_year or this_year
-        recent = this_year - revised_years
         asked: list[int] = []
         for year in wanted or range(first, this_year + 1):
             held = self._newest(str(year))
-            is_seen = shown.get(str(year)) == _hashes(held.documents if held else ())
-            if wanted or not (is_seen or (held is not None and year < recent)):
+            before = shown.get(str(year), {})
+            # What is new to the chosen codes is asked for in years long past as well.
+            is_as_asked = before.get("codes") == self._codes_of(year)
+            is_seen = (
+                is_as_asked
+                and told.get("updated") == updated
+                and before.get("documents") == _hashes(held.documents if held else ())
+            )
+            is_past = is_as_asked and held is not None and year < this_year - revised_years
+            if wanted or not (is_seen or is_past):
                 asked.append(year)
             elif held is not None:
                 self.unchanged.append(str(year))
         for year in asked:
             try:
-                shown[str(year)] = await self._bring_year(year, _day(updated))
+                documents = await self._bring_year(year, _day(updated))
             except FetchFailed as error:
                 self.failures.append(FetchFailure(str(year), error))
                 shown.pop(str(year), None)
-        _write(state, {"key": key, "documents": shown})
+            else:
+                shown[str(year)] = {"codes": self._codes_of(year), "documents": documents}
+        _write(state, {"what": what, "updated": updated, "years": shown})
 
     def _codes_of(self, year: int | None) -> list[str]:
         if self.codes is not None:

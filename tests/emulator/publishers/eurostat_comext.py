@@ -65,13 +65,15 @@ def routes(emulator: Emulator) -> list[Route]:
     """The data set, and the bulk files.
 
     ``world["eurostat_comext"]``: ``last_update`` as it is written; ``newest`` month; ``cap`` of
-    cells; ``later`` to answer any large request later; ``revised``, years whose figures grew.
+    cells; ``later``, cells above which the answer is made later, said with ``later_status``;
+    ``revised``, years whose figures grew.
     """
     world = emulator.world["eurostat_comext"]
     world.setdefault("last_update", "15/11/26 11:00:00")
     world.setdefault("newest", "2026-09")
     world.setdefault("cap", 5_000_000)
     world.setdefault("later", None)
+    world.setdefault("later_status", 200)
     world.setdefault("revised", [])
 
     def value(*key: str) -> int:
@@ -98,7 +100,7 @@ def routes(emulator: Emulator) -> list[Route]:
             )
             return Response(_FAULT.format(code=413, text=text), 413, media_type="text/xml")
         if world["later"] is not None and cells > int(str(world["later"])):
-            return Response(_LATER, 200, media_type="text/xml")
+            return Response(_LATER, int(str(world["later_status"])), media_type="text/xml")
         rows = []
         for reporter in reporters:
             for partner in partners or PARTNERS:
