@@ -115,6 +115,16 @@ def test_pages_are_looked_at_again_after_a_while_and_found_the_same(house: House
     assert len(house.emulator.requests) == 1
 
 
+@pytest.mark.parametrize("damage", ["", "[]", "looked_at"])
+def test_a_damaged_note_of_the_last_look_only_costs_requests(house: House, damage: str) -> None:
+    house.hold(house.fetch())
+    note = house.folder / "state" / "seen.json"
+    told = note.read_text() if damage == "looked_at" else damage
+    note.write_text(told.replace("2026-11-25T00:00:00", "some day"))
+    assert house.fetch().is_nothing_new
+    assert len(house.emulator.requests) > 1
+
+
 def test_a_new_year_is_a_new_edition(house: House) -> None:
     house.hold(house.fetch())
     house.world["last_year"] = 2024

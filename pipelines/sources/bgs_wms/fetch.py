@@ -95,13 +95,11 @@ async def fetch(
     state = (state_dir / _KEY_FILE) if state_dir else None
     told = _read(state)
     key = {"matched": await _matched(client, base), "commodities": names}
-    looked_at = told.get("looked_at")
     if (
         held is not None
         and told.get("key") == key
         and told.get("documents") == sorted(d.sha256 for d in held.documents)
-        and isinstance(looked_at, str)
-        and checked_at - datetime.fromisoformat(looked_at) < timedelta(days=recheck_days)
+        and _is_recent(told.get("looked_at"), checked_at, recheck_days)
     ):
         return FetchResult(source.source_id, checked_at, unchanged=(held.label,))
     rows = source.api.rows_per_answer or _ROWS
@@ -142,6 +140,14 @@ async def fetch(
             ),
         ),
     )
+
+
+def _is_recent(told: object, now: datetime, days: int) -> bool:
+    """Whether ``told``, a moment as it was noted, lies less than ``days`` back."""
+    try:
+        return now - datetime.fromisoformat(str(told)) < timedelta(days=days)
+    except (ValueError, TypeError):
+        return False
 
 
 def _used(seeds_dir: Path | None) -> list[str]:

@@ -256,7 +256,7 @@ def test_bytes_in_no_layout_are_refused_in_one_line(
 
 def test_a_bulk_file_is_not_read_before_a_code_is_chosen(tmp_path: Path, edition: Edition) -> None:
     content = "\n".join([BULK, bulk_line(), ""])
-    with pytest.raises(DocumentUnreadable, match="no code .* is chosen"):
+    with pytest.raises(DocumentUnreadable, match=r"no code .* is chosen"):
         read(tmp_path, edition, content, name="full.dat", keep_codes=frozenset())
     assert read(tmp_path, edition, answer(line()), keep_codes=frozenset()).rows_out == 1
 
