@@ -10,8 +10,10 @@ unknown, not zero.
 An edition is one HS revision in one version: neither may be mixed within a series. The revision is
 told by the name of the file, else of its zip, else by the edition's label.
 
-A year of all products has about 11 million rows. :func:`parse_batches` gives one year at a time,
-and ``keep_codes`` lets in only the products that are mapped to a material, counting the others.
+A year of all products has about 11 million rows, and a zip of all years some gigabytes.
+:func:`parse_batches` gives one year at a time, reading it from the zip in blocks of lines, and
+``keep_codes`` lets in only the products that are mapped to a material, counting the others: memory
+is then that of the kept flows of one year.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from pipelines.sources.trade_files import (
     csv_rows,
     decode,
     first_line,
+    line_blocks,
     open_parts,
     place,
     read_bytes,
@@ -118,6 +121,7 @@ _REVISION = re.compile(r"HS(?P<revision>\d{2})(?!\d)", re.IGNORECASE)
 _VERSION = re.compile(r"(?:^|[_-])V(?P<version>\d{6}[a-z]?)(?![0-9a-z])", re.IGNORECASE)
 _YEAR = re.compile(r"[_-]Y(?P<year>\d{4})(?!\d)", re.IGNORECASE)
 _HS_CODE = r"^\d{4}[0-9A-Z]{2}$"
+_IS_CODE = pl.col("hs_code").str.contains(_HS_CODE)
 _FIRST_YEAR, _LAST_YEAR = 1988, 2100
 _EXPECTED = "expected CEPII's year files (t,i,j,k,v,q), country_codes or product_codes as CSV"
 
@@ -127,7 +131,6 @@ class _Sheet:
     """A document that is data: what it is, and what its name tells."""
 
     part: Part
-    content: bytes
     table: str
     names: tuple[str, ...]
     revision: str | None
@@ -181,8 +184,8 @@ def parse_batches(
 ) -> Iterator[Parsed]:
     """The same as :func:`parse`, one :class:`Parsed` a year file, after one of the code lists.
 
-    Memory is that of the largest year file. A year stands in one file only, so keys that are
-    unique within a batch are unique within the edition.
+    Memory is that of the flows let in of the largest year file. A year stands in one file only, so
+    keys that are unique within a batch are unique within the edition.
 
     :param keep_codes: HS codes to let in; flows of other well-formed codes are counted in
         ``Parsed.out_of_scope``. None lets all in.
@@ -287,7 +290,6 @@ def _table_of(part: Part) -> str:
 
 
 def _sheet(part: Part, table: str, revision: str | None) -> _Sheet:
-    content = read_bytes(part)
     year = _told(_YEAR, [part.base_name], "year")
     if revision is None and table != COUNTRY:
         raise DocumentUnreadable(
@@ -297,9 +299,8 @@ def _sheet(part: Part, table: str, revision: str | None) -> _Sheet:
         )
     return _Sheet(
         part=part,
-        content=content,
         table=table,
-        names=tuple(name.lower() for name in split_header(first_line(content))),
+        names=tuple(name.lower() for name in split_header(first_line(read_head(part)))),
         revision=revision,
         year=int(year) if year else None,
     )
@@ -307,7 +308,7 @@ def _sheet(part: Part, table: str, revision: str | None) -> _Sheet:
 
 def _code_list(edition: Edition, sheet: _Sheet) -> pl.DataFrame:
     """Rows of a country or product list."""
-    rows = list(csv_rows(decode(sheet.content, sheet.part), sheet.part))
+    rows = list(csv_rows(decode(read_bytes(sheet.part), sheet.part), sheet.part))
     width = len(sheet.names)
     for number, row in enumerate(rows, start=1):
         if len(row) != width:
@@ -363,39 +364,65 @@ def _number(column: str) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
 
 
-def _flows(sheet: _Sheet) -> pl.DataFrame:
-    """The fields of a year file as text, blank padding taken off, with ``row_number``.
+def _flows(sheet: _Sheet, keep_codes: AbstractSet[str] | None) -> tuple[pl.DataFrame, int]:
+    """The flows of a year file that are to be looked at, and the number of all.
+
+    Fields are text with blank padding taken off, with ``row_number`` and ``hs_code``.
 
     :raises DocumentUnreadable: the table is cut short, damaged or empty.
     """
-    content = sheet.content.rstrip()
-    lines = refuse_ragged(content, len(_TRADE_HEADER), sheet.part)
-    if lines < 2:
+    kept: list[pl.DataFrame] = []
+    total = 0
+    for first_row, block in line_blocks(sheet.part):
+        lines = refuse_ragged(block, len(_TRADE_HEADER), sheet.part, first_row=first_row)
+        if first_row > 1:
+            frame = _fields(block, lines, first_row, sheet)
+        elif lines > 1:
+            frame = _fields(block.partition(b"\n")[2], lines - 1, 2, sheet)
+        else:
+            continue
+        total += frame.height
+        if keep_codes is not None:
+            wanted = pl.col("hs_code").is_in(list(keep_codes)) | _IS_CODE.not_()
+            frame = frame.filter(wanted)
+        kept.append(frame)
+    if not kept:
         raise DocumentUnreadable("the file holds no flows", where=sheet.part.name)
+    return pl.concat(kept), total
+
+
+def _fields(block: bytes, lines: int, first_row: int, sheet: _Sheet) -> pl.DataFrame:
+    """A block of lines as text columns.
+
+    :raises DocumentUnreadable: it is not a table of that many lines.
+    """
     try:
         frame = pl.read_csv(
-            content,
+            block,
             has_header=False,
-            skip_rows=1,
             new_columns=list(sheet.names),
             infer_schema=False,
             empty_string_is_null=False,
             row_index_name="row_number",
-            row_index_offset=2,
+            row_index_offset=first_row,
         )
     except pl.exceptions.PolarsError as error:
         raise DocumentUnreadable(
             f"not a readable table ({str(error).splitlines()[0][:160]})",
-            where=sheet.part.name,
+            where=f"{sheet.part.name}, from row {first_row}",
             remedy="fetch the document again from the publisher",
         ) from error
-    if frame.height != lines - 1:
+    if frame.height != lines:
         raise DocumentUnreadable(
-            f"{frame.height} rows read from {lines - 1} lines: quoting is broken",
-            where=sheet.part.name,
+            f"{frame.height} rows read from {lines} lines: quoting is broken",
+            where=f"{sheet.part.name}, from row {first_row}",
             remedy="fetch the document again from the publisher",
         )
-    return frame.with_columns(pl.col(_TRADE_HEADER).str.strip_chars())
+    code = pl.col("k")
+    return frame.with_columns(pl.col(_TRADE_HEADER).str.strip_chars()).with_columns(
+        # Some rewritten files lost the leading zero of chapters 01 to 09.
+        pl.when(code.str.len_bytes() == 5).then("0" + code).otherwise(code).alias("hs_code")
+    )
 
 
 def _year(
@@ -405,17 +432,7 @@ def _year(
     keep_codes: AbstractSet[str] | None,
 ) -> Parsed:
     """One year file."""
-    # Some rewritten files lost the leading zero of chapters 01 to 09.
-    frame = _flows(sheet).with_columns(
-        pl.when(pl.col("k").str.len_bytes() == 5)
-        .then("0" + pl.col("k"))
-        .otherwise(pl.col("k"))
-        .alias("hs_code")
-    )
-    is_code = pl.col("hs_code").str.contains(_HS_CODE)
-    total = frame.height
-    if keep_codes is not None:
-        frame = frame.filter(pl.col("hs_code").is_in(list(keep_codes)) | is_code.not_())
+    frame, total = _flows(sheet, keep_codes)
     left_out = total - frame.height
     frame = place(frame, edition.edition_id, sheet.part, None).select(
         *RECORD_COLUMNS,
@@ -431,7 +448,7 @@ def _year(
     )
     for column in ("exporter_code", "importer_code"):
         _refuse_unknown(frame, column, known, edition)
-    frame = frame.with_columns(_reason(sheet, is_code))
+    frame = frame.with_columns(_reason(sheet))
     parsed = Parsed.of(TABLES, {TRADE: frame})
     if frame.height and parsed.tables[TRADE].is_empty():
         raise DocumentUnreadable(
@@ -442,7 +459,7 @@ def _year(
     return replace(parsed, out_of_scope={TRADE: left_out} if left_out else {})
 
 
-def _reason(sheet: _Sheet, is_code: pl.Expr) -> pl.Expr:
+def _reason(sheet: _Sheet) -> pl.Expr:
     """Why a flow cannot be let in, else null."""
     value, quantity, year = pl.col("value_kusd"), pl.col("quantity_t"), pl.col("reference_year")
     unknown_quantity = pl.col("quantity_t_text").is_in(["", "NA"])
@@ -452,7 +469,7 @@ def _reason(sheet: _Sheet, is_code: pl.Expr) -> pl.Expr:
         .then(pl.lit("year is unreadable"))
         .when(~named)
         .then(pl.lit(f"year differs from the file name ({sheet.year})"))
-        .when(~is_code)
+        .when(~_IS_CODE)
         .then(pl.lit("not an HS code of six digits"))
         .when(pl.col("exporter_code") == pl.col("importer_code"))
         .then(pl.lit("a country trades with itself"))

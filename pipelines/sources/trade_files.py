@@ -2,7 +2,8 @@
 
 Bulk trade comes as plain tables, so a damaged one is told by counting before it is parsed: every
 line must have as many separators as the header. A cut download is then one clear line with the
-row where it breaks, never a quiet loss of rows.
+row where it breaks, never a quiet loss of rows. A table of gigabytes is read from its packing in
+blocks of whole lines (:func:`line_blocks`), never unpacked to disk and never held whole.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import IO, cast
 
 import polars as pl
 
@@ -26,6 +29,7 @@ __all__ = [
     "csv_rows",
     "decode",
     "first_line",
+    "line_blocks",
     "open_parts",
     "place",
     "read_bytes",
@@ -51,6 +55,10 @@ _PACKING_ERRORS = (
     KeyError,
 )
 _AGAIN = "fetch the document again from the publisher"
+#: Bytes of a block of lines: large enough to be parsed in one go, small beside all memory.
+_BLOCK_BYTES = 8 * 1024**2
+#: A line of trade has some forty bytes; what has no end within this many is no table.
+_LONGEST_LINE = 64 * 1024**2
 
 
 def open_parts(documents: Sequence[Document]) -> list[Part]:
@@ -77,9 +85,7 @@ def read_bytes(part: Part) -> bytes:
     try:
         content = part.read()
     except _PACKING_ERRORS as error:
-        raise DocumentUnreadable(
-            f"packing is damaged or encrypted ({_plain(error)})", where=part.name, remedy=_AGAIN
-        ) from error
+        raise _damaged(part, error) from error
     if len(content) > MAX_MEMBER_BYTES:
         raise DocumentUnreadable(
             f"unpacks to more than {MAX_MEMBER_BYTES:,} bytes", where=part.name, remedy=_AGAIN
@@ -93,25 +99,91 @@ def read_head(part: Part, size: int = 65536) -> bytes:
 
     :raises DocumentUnreadable: as :func:`read_bytes`.
     """
-    try:
-        if part.member is not None:
-            with (
-                zipfile.ZipFile(part.document.path) as archive,
-                archive.open(part.member) as packed,
-            ):
-                head = packed.read(size)
-        elif part.name.lower().endswith(".gz"):
-            with gzip.open(part.document.path) as packed:
-                head = packed.read(size)
-        else:
-            with part.document.path.open("rb") as plain:
-                head = plain.read(size)
-    except _PACKING_ERRORS as error:
-        raise DocumentUnreadable(
-            f"packing is damaged or encrypted ({_plain(error)})", where=part.name, remedy=_AGAIN
-        ) from error
+    with _unpacked(part) as stream:
+        head = _next(stream, size, part)
     refuse_html(part, head[:512])
     return head
+
+
+def line_blocks(part: Part, size: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+    """The lines of ``part`` in blocks of about ``size`` bytes, unpacked as they are read.
+
+    Gives the number of a block's first line, counted from 1, and its lines without the last line
+    end. Blank lines at the end of the file belong to no block; an empty file has none. The memory
+    needed is that of a few blocks.
+
+    :raises DocumentUnreadable: packing damaged, encrypted or larger than allowed; a web page; a
+        line without end.
+    """
+    row, waiting, unpacked = 1, b"", 0
+    with _unpacked(part) as stream:
+        while True:
+            chunk = _next(stream, size, part)
+            if not unpacked:
+                refuse_html(part, chunk[:512])
+            unpacked += len(chunk)
+            if unpacked > MAX_MEMBER_BYTES:
+                raise DocumentUnreadable(
+                    f"unpacks to more than {MAX_MEMBER_BYTES:,} bytes",
+                    where=part.name,
+                    remedy=_AGAIN,
+                )
+            waiting += chunk
+            end = waiting.rfind(b"\n") if chunk else len(waiting)
+            block = waiting[: max(end, 0)].rstrip()
+            if block:
+                yield row, block
+                row += block.count(b"\n") + 1
+                # What rstrip took off: the end of the last line, and blank lines that count only
+                # if others follow.
+                rest = waiting[len(block) :]
+                waiting = rest[rest.find(b"\n") + 1 :] if chunk else b""
+            if not chunk:
+                return
+            if len(waiting) > _LONGEST_LINE:
+                raise DocumentUnreadable(
+                    f"line {row} has more than {_LONGEST_LINE:,} bytes",
+                    where=part.name,
+                    remedy=_AGAIN,
+                )
+
+
+@contextmanager
+def _unpacked(part: Part) -> Iterator[IO[bytes]]:
+    """``part`` as a stream of its bytes.
+
+    :raises DocumentUnreadable: it cannot be opened.
+    """
+    with ExitStack() as stack:
+        try:
+            stream: IO[bytes]
+            if part.member is not None:
+                archive = stack.enter_context(zipfile.ZipFile(part.document.path))
+                stream = stack.enter_context(archive.open(part.member))
+            elif part.name.lower().endswith(".gz"):
+                stream = cast(IO[bytes], stack.enter_context(gzip.open(part.document.path)))
+            else:
+                stream = stack.enter_context(part.document.path.open("rb"))
+        except _PACKING_ERRORS as error:
+            raise _damaged(part, error) from error
+        yield stream
+
+
+def _next(stream: IO[bytes], size: int, part: Part) -> bytes:
+    """The next bytes, ``size`` of them unless the end comes before.
+
+    :raises DocumentUnreadable: the packing is damaged here.
+    """
+    try:
+        return stream.read(size)
+    except _PACKING_ERRORS as error:
+        raise _damaged(part, error) from error
+
+
+def _damaged(part: Part, error: Exception) -> DocumentUnreadable:
+    return DocumentUnreadable(
+        f"packing is damaged or encrypted ({_plain(error)})", where=part.name, remedy=_AGAIN
+    )
 
 
 def _plain(error: Exception) -> str:
@@ -152,17 +224,21 @@ def split_header(line: str, separator: str = ",") -> list[str]:
     return [name.strip() for name in row]
 
 
-def refuse_ragged(content: bytes, columns: int, part: Part, separator: bytes = b",") -> int:
-    """Number of lines, header included, once every line is known to have ``columns`` fields.
+def refuse_ragged(
+    block: bytes, columns: int, part: Part, *, first_row: int = 1, separator: bytes = b","
+) -> int:
+    """Number of lines of ``block``, once every line is known to have ``columns`` fields.
 
-    For tables whose fields never hold the separator (codes and numbers). ``content`` must not end
-    in blank lines.
+    For tables whose fields never hold the separator (codes and numbers). ``block`` is whole lines
+    that do not end in a blank one, as :func:`line_blocks` gives them.
 
     :raises DocumentUnreadable: a line has more or fewer fields; the message names the first.
     """
-    lines = content.count(b"\n") + 1
-    if content.count(separator) != lines * (columns - 1):
-        for number, line in enumerate(content.split(b"\n"), start=1):
+    lines = block.count(b"\n") + 1
+    # Lines of too many and of too few fields may add up to the right number of separators; the
+    # parser of the table finds those.
+    if block.count(separator) != lines * (columns - 1):
+        for number, line in enumerate(block.split(b"\n"), start=first_row):
             fields = line.count(separator) + 1
             if fields != columns:
                 raise DocumentUnreadable(
