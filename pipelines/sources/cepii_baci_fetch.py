@@ -35,8 +35,9 @@ __all__ = ["BASE_URL", "fetch"]
 
 BASE_URL: Final = "https://www.cepii.fr/DATA_DOWNLOAD/baci"
 
-#: The revision with the longest series.
-_DEFAULT_REVISIONS: Final = ("HS92",)
+#: What the warehouse takes its trade from: the longest series, and the revisions in which its later
+#: codes appear. ``revisions`` of ``[fetch.cepii_baci]`` in ``monazite.toml`` asks for others.
+_DEFAULT_REVISIONS: Final = ("HS92", "HS02", "HS17")
 _PAGE = "doc/baci_webpage.html"
 _LINK = re.compile(r"BACI_(?P<revision>HS\d{2})_V(?P<release>\d{6}[a-z]?)\.zip", re.IGNORECASE)
 _REVISION = re.compile(r"HS\d{2}")

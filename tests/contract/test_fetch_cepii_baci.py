@@ -40,7 +40,7 @@ def source(publisher: Publisher) -> Source:
 
 
 def run(source: Source, into: Path, known: Known = NOTHING, **more: Any) -> FetchResult:
-    options = {"today": TODAY} | more
+    options = {"today": TODAY, "revisions": ("HS92",)} | more
     return ask(lambda c: fetch(source, known, c, into, **options), settings=quick())
 
 
@@ -179,6 +179,17 @@ def test_several_revisions_and_a_named_release(
     assert [e.label for e in result.editions] == ["HS92-V202501", "HS17-V202501"]
     assert [f.label for f in result.failures] == ["HS22-V202501"]
     assert "does not offer" in str(result.failures[0].error)
+
+
+def test_revisions_that_the_warehouse_uses_are_asked_for_by_default(
+    publisher: Publisher, source: Source, tmp_path: Path
+) -> None:
+    names = [f"BACI_{r}_V202601.zip" for r in ("HS92", "HS96", "HS02", "HS07", "HS12", "HS17")]
+    publisher.routes[PAGE] = links(*names)
+    for name in names:
+        publisher.routes[f"/baci/data/{name}"] = file(BODY)
+    result = ask(lambda c: fetch(source, NOTHING, c, tmp_path), settings=quick())
+    assert [e.label for e in result.editions] == ["HS92-V202601", "HS02-V202601", "HS17-V202601"]
 
 
 def test_nothing_found_is_a_failure_with_a_remedy(
