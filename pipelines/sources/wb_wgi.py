@@ -1,6 +1,7 @@
 """World Bank, Worldwide Governance Indicators: six indices of governance by country and year.
 
-Three layouts are known, told by their headers, on whichever sheet they stand:
+Four layouts are known. Three are workbooks or CSV, told by their headers, on whichever sheet they
+stand:
 
 ``long``
     one sheet or CSV, one row a country, year and indicator: ``code, countryname, year, indicator,
@@ -11,6 +12,9 @@ Three layouts are known, told by their headers, on whichever sheet they stand:
 ``wide``
     one sheet an indicator, one row a country, the years side by side, each over ``Estimate,
     StdErr, NumSrc, Rank, Lower, Upper`` (to 2023).
+
+The fourth is the World Bank's interface: JSON, one or more pages a series
+(:mod:`pipelines.sources.wb_wgi_pages`). It fills the same table with the same figures.
 
 Units: ``estimate`` and its error and bounds are in units of a standard normal distribution, about
 -2.5 to 2.5, higher is better governed; percentile ranks 0 to 100; scores 0 to 100. ``..`` says
@@ -34,6 +38,7 @@ from pipelines.sources.base import (
     QUARANTINE_REASON,
     Document,
     Parsed,
+    Part,
     TableSpec,
     parts,
 )
@@ -41,8 +46,11 @@ from pipelines.sources.corrections import apply_corrections
 from pipelines.sources.grids import Grid, read_grids
 from pipelines.sources.labels import clean, known_labels, resolve_labels
 from pipelines.sources.tokens import parse_values
+from pipelines.sources.trade_files import place
+from pipelines.sources.wb_wgi_fetch import fetch
+from pipelines.sources.wb_wgi_pages import Page, check_series, read_page, series_frame
 
-__all__ = ["TABLES", "parse"]
+__all__ = ["TABLES", "fetch", "parse"]
 
 ESTIMATE = "raw_wb_wgi__estimate"
 
@@ -93,6 +101,15 @@ _MEASURES: dict[str, str] = {
     "standard error (gov. score)": "score_stddev",
     "lower threshold (90% conf. int. score)": "score_lower",
     "upper threshold (90% conf. int. score)": "score_upper",
+}
+#: Ending of a series' id to measure, for series that are not called by one of the headers. What
+#: ``SE`` is an error of, estimate or score, only the header tells.
+_SERIES_MEASURES: dict[str, str] = {
+    "EST": "estimate",
+    "SR": "nsource",
+    "SC": "score",
+    "SC_LB": "score_lower",
+    "SC_UB": "score_upper",
 }
 _WIDE_MEASURES: dict[str, str] = {
     "estimate": "estimate",
@@ -161,13 +178,18 @@ def parse(edition: Edition, documents: Sequence[Document]) -> Parsed:
     """
     frames: list[pl.DataFrame] = []
     found: list[str] = []
+    pages: list[tuple[Part, Page]] = []
     for part in parts(documents):
         found.append(part.name)
+        if part.suffix == ".json":
+            pages.append((part, read_page(part.read(), part.name)))
+            continue
         for grid in read_grids(part):
             found.append(grid.place)
             frame = _read(grid)
             if frame is not None and frame.height:
-                frames.append(_finish(edition, grid, frame))
+                frames.append(_finish(edition, grid.placed(frame, edition), grid.place))
+    frames += _read_pages(edition, pages)
     if not frames:
         raise DocumentUnreadable(
             "no sheet in a known layout of the governance indicators "
@@ -176,6 +198,33 @@ def parse(edition: Edition, documents: Sequence[Document]) -> Parsed:
             remedy="import the data workbook (wgidataset.xlsx)",
         )
     return Parsed.of(TABLES, apply_corrections(edition, {ESTIMATE: pl.concat(frames)}))
+
+
+def _read_pages(edition: Edition, pages: Sequence[tuple[Part, Page]]) -> list[pl.DataFrame]:
+    """The values of the interface's pages, a frame a page.
+
+    :raises DocumentUnreadable: the pages of a series are not one whole, or the series are of
+        different states of the database.
+    """
+    by_series: dict[str | None, list[Page]] = {}
+    for _, page in pages:
+        by_series.setdefault(page.series, []).append(page)
+    for one in by_series.values():
+        check_series(one)
+    states = sorted({(page.updated, page.place) for _, page in pages})
+    if states and states[0][0] != states[-1][0]:
+        raise DocumentUnreadable(
+            f"series of two states of the database: {states[0][0]} and {states[-1][0]}",
+            where=f"{states[0][1]} and {states[-1][1]}",
+            remedy="import each as its own edition",
+        )
+    frames = []
+    for part, page in pages:
+        frame = series_frame(page, _MEASURES, _SERIES_MEASURES)
+        if frame is not None:
+            placed = place(frame, edition.edition_id, part, None)
+            frames.append(_finish(edition, placed, part.name))
+    return frames
 
 
 def _read(grid: Grid) -> pl.DataFrame | None:
@@ -343,7 +392,7 @@ def _years_above(grid: Grid, header_row: int) -> dict[int, str]:
 # -- all layouts ----------------------------------------------------------------------------------
 
 
-def _finish(edition: Edition, grid: Grid, frame: pl.DataFrame) -> pl.DataFrame:
+def _finish(edition: Edition, frame: pl.DataFrame, where: str) -> pl.DataFrame:
     texts = frame.get_column("__indicator").unique().to_list()
     indicators = {t: _indicator(t) for t in texts if t is not None}
     lost = sorted(t for t, code in indicators.items() if code is None)
@@ -351,11 +400,11 @@ def _finish(edition: Edition, grid: Grid, frame: pl.DataFrame) -> pl.DataFrame:
         row = frame.filter(pl.col("__indicator") == lost[0]).row(0, named=True)
         raise UnknownLabel(
             f"unknown indicator {lost[0]!r} in {edition.edition_id}",
-            where=f"{grid.place}, row {row['row_number']}",
+            where=f"{where}, row {row['row_number']}",
             remedy=f"the indicators are {', '.join(sorted(_INDICATORS.values()))}",
         )
     frame = resolve_labels(
-        grid.placed(frame, edition),
+        frame,
         "country_code_text",
         known_labels(["country__wgi"]),
         edition=edition,
@@ -371,7 +420,7 @@ def _finish(edition: Edition, grid: Grid, frame: pl.DataFrame) -> pl.DataFrame:
     frame = parse_values(frame, _WORDS)
     low, high = (
         pl.col("measure").replace_strict(
-            {m: limits[i] for m, limits in _RANGES.items()}, return_dtype=pl.Float64
+            {m: limits[i] for m, limits in _RANGES.items()}, default=None, return_dtype=pl.Float64
         )
         for i in (0, 1)
     )
@@ -382,6 +431,8 @@ def _finish(edition: Edition, grid: Grid, frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("indicator is blank"))
         .when(pl.col("reference_year").is_null())
         .then(pl.lit("year is not a year"))
+        .when(pl.col("measure").is_null())
+        .then(pl.lit("nothing tells what the series measures"))
         .when(pl.col("value_flag") == "unreadable")
         .then(pl.lit("value is not a number"))
         .when((pl.col("value") < low) | (pl.col("value") > high))
