@@ -290,18 +290,20 @@ class PublisherClient:
 
         return await self._persist(url, attempt, self.settings.request_seconds)
 
-    async def probe(self, url: str) -> Probe | None:
+    async def probe(self, url: str, *, is_hidden: bool = False) -> Probe | None:
         """What the headers of ``url`` say; None where there is nothing, or only a web page.
 
         Asks with HEAD, and where that is not served with GET for the first byte.
 
+        :param is_hidden: the server answers "forbidden" for what it does not have, as Amazon S3
+            does to who may not list a bucket.
         :raises FetchFailed: the publisher could not be reached or answers with an error.
         """
 
         async def ask(method: str, headers: Mapping[str, str]) -> Probe | int | None:
             async with self._response(method, url, headers) as response:
                 status = response.status_code
-                if status in _NOT_THERE:
+                if status in _NOT_THERE or (is_hidden and status == _CODES.FORBIDDEN):
                     return None
                 if method == "HEAD" and status in _NO_HEAD:
                     return status

@@ -38,10 +38,11 @@ from pipelines.errors import DocumentUnreadable
 from pipelines.sources.base import Document, Parsed, TableSpec
 from pipelines.sources.corrections import apply_corrections
 from pipelines.sources.usgs_myb import historical, oxides, prices, production
+from pipelines.sources.usgs_myb.fetch import fetch
 from pipelines.sources.usgs_myb.printed import PrintedTable, printed_tables
 from pipelines.sources.workbook import Workbook, read_workbooks
 
-__all__ = ["TABLES", "parse"]
+__all__ = ["TABLES", "fetch", "parse"]
 
 _PRODUCTION = "raw_usgs_myb__production"
 _OXIDES = "raw_usgs_myb__oxide_distribution"
