@@ -184,6 +184,7 @@ def take_in(settings: Settings, archive: Archive, offer: Offer) -> IngestResult:
                 source.source_id, base, archive.as_documents(offer.documents), settings
             ):
                 writer.add(parsed)
+                del parsed  # not to be held while the next batch is read
             profile = writer.finish(reader=fingerprint)
             if offer.force_reason is None:
                 refuse_drift(source, final, profile, reference, keys=keys, reference_profile=old)
@@ -279,6 +280,7 @@ def _read_again(
     ) as writer:
         for parsed in read(source.source_id, read_as, archive.documents(archived), settings):
             writer.add(parsed)
+            del parsed  # as in take_in
         profile = writer.finish(reader=fingerprint)
         writer.publish(profile)
         return accepted(

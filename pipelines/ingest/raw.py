@@ -91,7 +91,7 @@ class _TableFile:
             self._parquet.write_table(
                 whole.head(ready).to_arrow(compat_level=_OLDEST), row_group_size=_ROW_GROUP
             )
-        self._waiting = [whole.tail(keep)] if keep else []
+        self._waiting = [_copied(whole.tail(keep))] if keep else []
         self._n_waiting = keep
 
     def finish(self) -> None:
@@ -128,6 +128,11 @@ class _TableFile:
             self._stream.close()
         with suppress(OSError):
             self.temporary.unlink(missing_ok=True)
+
+
+def _copied(part: pl.DataFrame) -> pl.DataFrame:
+    """Some rows of a frame without the memory of all of it, which a slice would hold."""
+    return part.select(pl.all().gather(pl.int_range(pl.len())))
 
 
 def write_table(path: Path, frame: pl.DataFrame) -> None:
@@ -251,7 +256,7 @@ class EditionWriter:
         self._parts.update(frame.get_column("document_name").unique().drop_nulls().to_list())
         self._hashes.update(frame.get_column("document_sha256").unique().to_list())
         if name not in self.preview:
-            self.preview[name] = self._renamed(frame.head(_PREVIEW_ROWS))
+            self.preview[name] = self._renamed(_copied(frame.head(_PREVIEW_ROWS)))
 
     def _renamed(self, frame: pl.DataFrame) -> pl.DataFrame:
         if self._read_as == self._edition_id:

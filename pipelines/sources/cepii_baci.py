@@ -226,6 +226,7 @@ def parse_batches(
                 )
             owner[year] = part.name
         yield batch
+        del batch  # not to be held while the next year is read
 
 
 def _names(part: Part) -> tuple[str, ...]:
@@ -371,7 +372,8 @@ def _flows(sheet: _Sheet, keep_codes: AbstractSet[str] | None) -> tuple[pl.DataF
 
     :raises DocumentUnreadable: the table is cut short, damaged or empty.
     """
-    kept: list[pl.DataFrame] = []
+    # Packed, since hundreds of small frames cling to several times their size.
+    kept: list[bytes] = []
     total = 0
     for first_row, block in line_blocks(sheet.part):
         lines = refuse_ragged(block, len(_TRADE_HEADER), sheet.part, first_row=first_row)
@@ -385,10 +387,10 @@ def _flows(sheet: _Sheet, keep_codes: AbstractSet[str] | None) -> tuple[pl.DataF
         if keep_codes is not None:
             wanted = pl.col("hs_code").is_in(list(keep_codes)) | _IS_CODE.not_()
             frame = frame.filter(wanted)
-        kept.append(frame)
+        kept.append(frame.write_ipc(None).getvalue())
     if not kept:
         raise DocumentUnreadable("the file holds no flows", where=sheet.part.name)
-    return pl.concat(kept), total
+    return pl.concat([pl.read_ipc(piece) for piece in kept], rechunk=True), total
 
 
 def _fields(block: bytes, lines: int, first_row: int, sheet: _Sheet) -> pl.DataFrame:

@@ -56,7 +56,7 @@ _PACKING_ERRORS = (
 )
 _AGAIN = "fetch the document again from the publisher"
 #: Bytes of a block of lines: large enough to be parsed in one go, small beside all memory.
-_BLOCK_BYTES = 8 * 1024**2
+_BLOCK_BYTES = 4 * 1024**2
 #: A line of trade has some forty bytes; what has no end within this many is no table.
 _LONGEST_LINE = 64 * 1024**2
 

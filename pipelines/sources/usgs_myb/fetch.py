@@ -55,7 +55,7 @@ _LABEL = re.compile(r"(?P<series>ds140-)?(?P<year>\d{4})")
 _ADVANCE = re.compile(r"-ert\b", re.IGNORECASE)
 #: How many years after the newest that is known are looked for by name, and how long after its year
 #: a workbook comes at the earliest.
-_YEARS_AHEAD = 3
+_YEARS_AHEAD = 2
 _YEARS_LATE = 2
 
 
@@ -165,15 +165,16 @@ async def _looked_for(
 
 def _candidates(labels: Sequence[str], year: int) -> Iterator[str]:
     """Names that workbooks newer than ``labels`` would have."""
-    newest = dict.fromkeys(_NAMES, year - _YEARS_LATE - _YEARS_AHEAD)
+    newest: dict[str, int] = {}
     for label in labels:
         told = _LABEL.fullmatch(label)
         if told:
             series = told["series"] or ""
-            newest[series] = max(newest[series], int(told["year"]))
+            newest[series] = max(newest.get(series, 0), int(told["year"]))
     for series, names in _NAMES.items():
-        last = min(newest[series] + _YEARS_AHEAD, year - _YEARS_LATE)
-        for wanted in range(newest[series] + 1, last + 1):
+        known = newest.get(series, year - _YEARS_LATE - _YEARS_AHEAD)
+        last = min(known + _YEARS_AHEAD, year - _YEARS_LATE)
+        for wanted in range(known + 1, last + 1):
             yield from (name.format(year=wanted) for name in names)
 
 
