@@ -92,5 +92,4 @@ def test_a_zip_is_brought_after_a_cut_and_read_in_little_memory(
             hashlib.file_digest(theirs, "sha256").digest()
         )
     assert brought.trade.select(pl.len()).collect().item() == kept
-    print(f"peak {brought.peak / MEGABYTE:.0f} MB")
     assert brought.peak < limit, f"{brought.peak / MEGABYTE:.0f} MB"
