@@ -93,7 +93,7 @@ async def fetch(
                     await errand.bring(indicator, kind)
         edition = _edition(source, known, errand)
     except FetchFailed as error:
-        failure = FetchFailure(f"of {updated.isoformat()}", error)
+        failure = FetchFailure(updated.isoformat(), error)
         return FetchResult(
             source.source_id, checked_at, failures=(failure,), notes=tuple(errand.notes)
         )
