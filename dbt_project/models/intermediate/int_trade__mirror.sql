@@ -48,8 +48,9 @@ imports as (
         reference_year,
         source_edition_id,
         trade_value_usd as m_cif_usd,
-        case when fob_value_usd between 0 and trade_value_usd then fob_value_usd end
-            as m_own_fob_usd,
+        case
+            when fob_value_usd > 0 and fob_value_usd <= trade_value_usd then fob_value_usd
+        end as m_own_fob_usd,
         valuation = 'cif' as m_has_freight,
         net_weight_kg as m_kg,
         is_weight_estimated as m_kg_is_estimated
