@@ -1,9 +1,11 @@
--- Both reports of a flow made comparable: the import free on board, and the weights that count. Of two
--- reported weights one is set aside where its unit value lies beyond a thousand times the median of
--- code and year (grams or tonnes given as kilograms) and the other side's does not. A weight that
--- nothing contradicts, or that the other side confirms, stands; one that the source marks as estimated
--- does not count. benchmarks/compare_baci.py has the other side as referee of such weights.
+-- Both reports of a flow made comparable: the import free on board, and the weights that count. Of
+-- two reported weights one is set aside where its unit value lies beyond a thousand times the
+-- median of code and year (grams or tonnes given as kilograms) and the other side's does not. A
+-- weight that nothing contradicts, or that the other side confirms, stands; one that the source
+-- marks as estimated does not count; less than 1,000 USD is too little for a unit value.
+-- benchmarks/compare_baci.py has the other side as referee of such weights.
 {% set unit_mistake = 1000 %}
+{% set least_usd = 1000 %}
 with at_fob as (
     select
         mirror.*,
@@ -31,14 +33,14 @@ unit_values as (
             reference_year,
             x_ln_uv as ln_uv
         from with_unit_value
-        where x_ln_uv is not null and x_usd >= 1000
+        where x_ln_uv is not null and x_usd >= {{ least_usd }}
         union all
         select
             hs_code,
             reference_year,
             m_ln_uv as ln_uv
         from with_unit_value
-        where m_ln_uv is not null and m_fob_usd >= 1000
+        where m_ln_uv is not null and m_fob_usd >= {{ least_usd }}
     )
     group by hs_code, reference_year
 ),
@@ -48,10 +50,14 @@ judged as (
         flows.*,
         unit_values.median_ln_uv,
         coalesce(
-            abs(flows.x_ln_uv - unit_values.median_ln_uv) < ln({{ unit_mistake }}), false
+            abs(flows.x_ln_uv - unit_values.median_ln_uv) < ln({{ unit_mistake }})
+            or flows.x_usd < {{ least_usd }},
+            false
         ) as x_is_usual,
         coalesce(
-            abs(flows.m_ln_uv - unit_values.median_ln_uv) < ln({{ unit_mistake }}), false
+            abs(flows.m_ln_uv - unit_values.median_ln_uv) < ln({{ unit_mistake }})
+            or flows.m_fob_usd < {{ least_usd }},
+            false
         ) as m_is_usual
     from with_unit_value as flows
     left join unit_values using (hs_code, reference_year)

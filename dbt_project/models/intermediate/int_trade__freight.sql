@@ -1,8 +1,11 @@
 -- The share of the CIF value that is freight and insurance, by code and year: the median of
 -- 1 - FOB/CIF over imports of at least 10,000 USD, the FOB value being the importer's own where it
--- gives one and else the exporter's report, drawn towards the median of all codes where a code has
--- few such flows (20 pseudo-observations), and held within 0 and 0.2.
+-- gives one and else the exporter's report. A code with few such flows is drawn towards the median
+-- of all codes, and a year with few towards the flat 8 % of older practice (20 pseudo-observations
+-- each). Held within 0 and 0.2.
 -- BACI (Gaulier and Zignago 2010) and the Growth Lab regress on gravity variables, not held here.
+{% set prior = 20 %}
+{% set flat = '(1 - 1 / 1.08)' %}
 with two_sided as (
     select
         hs_code,
@@ -19,7 +22,8 @@ with two_sided as (
 pooled as (
     select
         reference_year,
-        median(freight_share) as pooled_share
+        (count(*) * median(freight_share) + {{ prior }} * {{ flat }}) / (count(*) + {{ prior }})
+            as pooled_share
     from two_sided
     group by reference_year
 ),
@@ -49,15 +53,11 @@ select
         0.2,
         greatest(
             0.0,
-            coalesce(
-                (
-                    coalesce(by_code.n_flows, 0) * coalesce(by_code.code_share, 0)
-                    + 20 * pooled.pooled_share
-                )
-                / (coalesce(by_code.n_flows, 0) + 20),
-                -- Nobody reports both sides: the flat 8 % of older practice.
-                1 - 1 / 1.08
+            (
+                coalesce(by_code.n_flows * by_code.code_share, 0)
+                + {{ prior }} * coalesce(pooled.pooled_share, {{ flat }})
             )
+            / (coalesce(by_code.n_flows, 0) + {{ prior }})
         )
     ) as freight_share
 from codes

@@ -2,7 +2,8 @@
 -- several extracts hold the same report, the newest edition counts. Self-trade and unspecified
 -- areas are left out here: they have no other side.
 -- `m_cif_usd` is the import report in its own valuation; `m_own_fob_usd` the same shipments free on
--- board, where the importer says so itself.
+-- board, where the importer says so itself and leaves at least half of the CIF value: anything less
+-- is a slip, or a sample sent by air.
 with reports as (
     select reports.*
     from {{ ref('fct_trade_report') }} as reports
@@ -49,7 +50,7 @@ imports as (
         source_edition_id,
         trade_value_usd as m_cif_usd,
         case
-            when fob_value_usd > 0 and fob_value_usd <= trade_value_usd then fob_value_usd
+            when fob_value_usd between trade_value_usd / 2 and trade_value_usd then fob_value_usd
         end as m_own_fob_usd,
         valuation = 'cif' as m_has_freight,
         net_weight_kg as m_kg,

@@ -1,8 +1,8 @@
--- One figure a flow from both reports, with the method of each cell. Value: the export report and the
--- import report free on board, each counted in proportion to its reporter's reliability, so that the
--- figure divides the gap as the two are expected to have caused it. Weight: likewise, by the
--- reliability of weights; of one side's alone its unit value counts, so that weight and value speak of
--- the same trade; where none is left, value over the median unit value of code and year.
+-- One figure a flow from both reports, with the method of each cell. Value: the export report and
+-- the import report free on board, each counted in proportion to its reporter's reliability, so
+-- that the figure divides the gap as the two are expected to have caused it. Weight: likewise, by
+-- the reliability of weights; of one side's alone its unit value counts, so that weight and value
+-- speak of the same trade; where none is left, value over the median unit value of code and year.
 with reliability as (
     select
         reference_year,

@@ -1,14 +1,15 @@
--- How well a country's reports agree with its partners': by year, for its exports and its imports, for
--- values and for weights. The log gap of a flow's two reports is decomposed into what the exporter and
--- what the importer contribute (Gaulier and Zignago 2010):
+-- How well a country's reports agree with its partners': by year, for its exports and its imports,
+-- for values and for weights. The log gap of a flow's two reports is decomposed into what the
+-- exporter and what the importer contribute, as Gaulier and Zignago (2010) do:
 --     E abs(ln(X / M)) = h_k (a_i + c_j)        reliability = 1 / a_i and 1 / c_j
 -- h_k is the gap of the code relative to all codes. With gaps exponential about that mean the
 -- likelihood is largest where
 --     a_i = a_i * (sum_j s_ij / (a_i + c_j)^2) / (sum_j n_ij / (a_i + c_j))
 -- and likewise c_j; n_ij flows and the sum s_ij of their gaps over h_k say all about a pair. Each
--- reporter gets 40 pseudo-flows of the mean gap with a typical partner, so that few flows say little;
--- they also fix what the likelihood leaves open, how much of all gaps falls to each of the two roles.
--- benchmarks/compare_baci.md has the held-out likelihood behind the 40. Gaps below 0.01 count as 0.01.
+-- reporter and each code gets 40 pseudo-flows of the mean gap (a reporter's with a typical
+-- partner), so that few flows say little; they also settle what the likelihood leaves open, how
+-- much of all gaps falls to either role. benchmarks/compare_baci.md has the held-out likelihood
+-- behind the 40. A gap below 0.01 counts as 0.01; flows of 1,000 USD and less are left out.
 {% set rounds = 30 %}
 {% set prior = 40 %}
 {% set key = 'measure, reference_year' %}
@@ -162,8 +163,8 @@ select
     {{ key }},
     role,
     country_iso3,
-    -- A year in which nothing can be compared has no scale: all are alike. Rounded, because the order
-    -- in which threads add up moves the last digits.
+    -- A year in which nothing can be compared has no scale: all are alike. Rounded, because the
+    -- order in which threads add up moves the last digits.
     round(coalesce(estimated.reliability, 1 / years.typical, 1.0), 9) as reliability
 from reporters
 left join estimated using ({{ key }}, role, country_iso3)
