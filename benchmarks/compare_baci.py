@@ -38,8 +38,6 @@ from rich.table import Table
 from pipelines.catalog import load_catalog
 from pipelines.errors import BuildFailed, MonaziteError, UsageError
 from pipelines.ingest import ingest_documents
-from pipelines.night import prepare_build
-from pipelines.resources import dbt_environment, dbt_executable
 from pipelines.settings import Settings
 from pipelines.sources.label_maps import read_map
 
@@ -68,6 +66,10 @@ def build(
         ``MONAZITE_WORK_DB`` the intermediate models.
     :raises MonaziteError: the documents cannot be let in, or dbt fails.
     """
+    # Dagster takes seconds to import, and who only compares tables does without.
+    from pipelines.night import prepare_build
+    from pipelines.resources import dbt_environment, dbt_executable
+
     settings = Settings(home=home)
     catalog = load_catalog()
     for source_id, files in documents.items():
@@ -424,11 +426,15 @@ def _summary(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
                 "cells or side": group,
                 "measure": measure,
                 **{method: values.get(method) for method in METHODS},
-                # To the digits that are shown.
-                "monazite is no worse": round(distance[MONAZITE] - distance[PLAIN], 4) <= 0,
+                "monazite is no worse": _no_worse(distance[MONAZITE], distance[PLAIN]),
             }
         )
     return pl.DataFrame(rows)
+
+
+def _no_worse(ours: float, theirs: float) -> bool | None:
+    """To the digits that are shown; unknown where too few cells give a figure."""
+    return None if np.isnan(ours + theirs) else round(ours - theirs, 4) <= 0
 
 
 def quantity_methods(flows: pl.DataFrame) -> pl.DataFrame:
