@@ -112,6 +112,7 @@ class Api(_Entry):
     :ivar requests_per_day: that one house may ask, with a key where there is one.
     :ivar rows_per_answer: where an answer is cut; one that reaches it is split, never taken.
     :ivar rows_per_preview: the same of answers without a key, where they are cut earlier.
+    :ivar passing_statuses: statuses beside the usual ones that pass when it is asked again.
     :ivar key: how a key is shown, where there is one.
     """
 
@@ -120,6 +121,7 @@ class Api(_Entry):
     requests_per_day: int | None = Field(default=None, ge=1)
     rows_per_answer: int | None = Field(default=None, ge=1)
     rows_per_preview: int | None = Field(default=None, ge=1)
+    passing_statuses: tuple[int, ...] = ()
     key: Key | None = None
 
 

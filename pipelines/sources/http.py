@@ -141,6 +141,7 @@ class PublisherClient:
     :param settings: limits; from the environment where left out.
     :param keys: each goes to its host only.
     :param allowance: counts the requests, and ends them where none is left today.
+    :param passing: statuses that pass at this publisher, and so are asked again.
     :param progress: told of every piece of a download.
     """
 
@@ -151,12 +152,14 @@ class PublisherClient:
         settings: HttpSettings | None = None,
         keys: Iterable[ApiKey] = (),
         allowance: Allowance | None = None,
+        passing: Iterable[int] = (),
         progress: Progress | None = None,
     ) -> None:
         self.settings = settings or HttpSettings()
         self._hosts = frozenset(h.lower().rstrip(".") for h in hosts)
         self._keys = tuple(keys)
         self._allowance = allowance
+        self._passing = frozenset(passing)
         self._progress = progress
         self._lanes: dict[str, Lane] = {}
         install_log_filter(__name__)
@@ -207,6 +210,7 @@ class PublisherClient:
             settings=settings,
             keys=_keys_of(source) if keys is None else keys,
             allowance=allowance,
+            passing=source.api.passing_statuses,
             progress=progress,
         )
 
@@ -265,9 +269,12 @@ class PublisherClient:
         *,
         accept: str = "*/*",
         allow_html: bool = False,
+        doubt: Callable[[bytes], str | None] | None = None,
     ) -> bytes | None:
         """A small answer, unpacked; None where the publisher has no content (status 204).
 
+        :param doubt: says what is wrong with a whole answer of status 200 that another attempt may
+            mend (a notice of throttling in place of data), or None.
         :raises NotPublished: status 404 or 410.
         :raises FetchFailed: no whole answer, one above ``max_answer_bytes``, or a web page where
             ``allow_html`` does not allow it.
@@ -284,6 +291,11 @@ class PublisherClient:
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         body += piece
+                if doubt is not None and (said := doubt(bytes(body))) is not None:
+                    raise TransientError(
+                        f"{response.url.host} {said}",
+                        "the publisher limits requests; run again later",
+                    )
                 if not allow_html:
                     refuse_page(response, bytes(body[:64]))
                 return bytes(body)
@@ -607,6 +619,7 @@ class PublisherClient:
             # Some publishers tell a spent quota in this way.
             status == _CODES.FORBIDDEN and wait is not None
         )
+        is_limit = is_limit or status in self._passing
         is_fault = status >= _CODES.INTERNAL_SERVER_ERROR and status not in _NEVER_SERVED
         if not (is_limit or is_fault):
             return

@@ -47,6 +47,25 @@ def test_passing_trouble_is_waited_out(publisher: Publisher, status: int) -> Non
     assert len(publisher.requests) == 3
 
 
+def test_status_that_passes_at_this_publisher_is_waited_out(publisher: Publisher) -> None:
+    publisher.routes["/api"] = in_turn([Answer(b"Ip Forbidden", 403), JSON])
+    assert get(publisher, passing=(403,)) == {"total": 1}
+    assert len(publisher.requests) == 2
+
+
+def test_words_in_place_of_data_are_waited_out(publisher: Publisher) -> None:
+    words = Answer(b"rejected, too many requests", headers={"Content-Type": "text/plain"})
+    publisher.routes["/api"] = in_turn([words, JSON])
+
+    def doubt(body: bytes) -> str | None:
+        return None if body.startswith(b"{") else "answers with words"
+
+    assert ask(lambda c: c.get_bytes(publisher.url("/api"), doubt=doubt)) == JSON.body
+    publisher.routes["/api"] = words
+    with pytest.raises(FetchFailed, match="answers with words.*asked 3 times"):
+        ask(lambda c: c.get_bytes(publisher.url("/api"), doubt=doubt))
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 405, 422, 451, 501, 505])
 def test_refusals_are_final(publisher: Publisher, status: int) -> None:
     publisher.routes["/api"] = Answer(b"no", status)
