@@ -1,0 +1,427 @@
+"""Japan Customs through e-Stat: tables of the interface with an appId, files without one.
+
+*With an appId* (``MONAZITE_KEY_JP_CUSTOMS``): ``getStatsList`` names the tables of trade statistics
+with the years that they cover and the day of their last change; of the tables of commodity by
+country the one last changed is asked with ``getStatsData`` for the codes of interest, 100,000 cells
+an answer, going on at ``NEXT_KEY``. Errors come with status 200 and a ``RESULT.STATUS`` other than
+0; 1 is *no data*.
+
+*Without*: files of all codes, one a section of the nomenclature. Their numbers change with every
+release. They are taken from the option ``files`` where it is set, else from the pages of e-Stat
+that list them; of these only files of chapters with materials are brought. Unless years are named,
+only the newest two are.
+
+Nothing here was tried against the live service. From documentation: the calls, their parameters and
+limits. From clients: table names, that items stand in ``cat02`` and countries in ``area`` with a 5
+in front, the addresses of the list pages and files, the header of a file. Never seen: a list page,
+whose links are told by their parameters only; ``cdTime`` of a calendar year (``2024000000``),
+ranges of codes (``cdCat01From``), and whether an answer repeats the appId.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from pipelines.catalog import Source
+from pipelines.errors import FetchFailed, UsageError
+from pipelines.sources.fetching import FetchedDocument, FetchResult, HeldEdition, Known
+from pipelines.sources.http import PublisherClient, QuotaSpent
+from pipelines.sources.label_maps import read_reference
+from pipelines.sources.national_codes import national_codes
+from pipelines.sources.national_fetch import (
+    Answers,
+    YearWanted,
+    bring_years,
+    digest,
+    put_off,
+    years_wanted,
+)
+from pipelines.sources.spool import Spool
+
+__all__ = ["API_URL", "FILES_URL", "fetch"]
+
+API_URL: Final = "https://api.e-stat.go.jp/rest/3.0/app/json"
+FILES_URL: Final = "https://www.e-stat.go.jp"
+
+_STATISTICS = "00350300"
+_SYSTEM = "JP9"
+#: Class of the list pages that holds commodity by country.
+_LISTS = {"export": "000001013181", "import": "000001013182"}
+_LIST = (
+    "/en/stat-search/files?page=1&layout=datalist&toukei=00350300&tstat=000001013141&cycle=1"
+    "&tclass1=000001013180&tclass2={table}&tclass3val=0&cycle_facet=cycle&metadata=1&data=1"
+)
+_LINK = re.compile(r"""href\s*=\s*["'](?P<link>[^"']+)["']""", re.IGNORECASE)
+_CHAPTERS = re.compile(
+    r"Chapter\s*(?P<first>\d{1,2})(?:\s*[-~]\s*(?P<last>\d{1,2}))?", re.IGNORECASE
+)
+_FILE_ID = re.compile(r"\d{6,20}")
+_CODE = re.compile(r"\d{9}")
+#: Codes that one parameter takes.
+_CODES_PER_REQUEST = 100
+_CELLS_PER_ANSWER = 100_000
+_PAGES_AT_MOST = 500
+_NO_DATA = "1"
+#: Years that are brought as files where none are named: the running one and the one before.
+_YEARS_OF_FILES = 2
+
+
+async def fetch(
+    source: Source,
+    known: Known,
+    client: PublisherClient,
+    into: Path,
+    *,
+    seeds_dir: Path | None = None,
+    state_dir: Path | None = None,
+    years: Sequence[int] | None = None,
+    codes: Sequence[str] | None = None,
+    first_year: int | None = None,
+    files: Mapping[str, Sequence[str]] | None = None,
+) -> FetchResult:
+    """Bring the years whose figures are new, the newest first.
+
+    :param years: only these; None for all since ``first_year`` with an appId, else
+        for the newest two.
+    :param codes: statistical codes of nine digits to ask the interface for, in place of those that
+        the seed ``ref_national_code`` maps to a material, or of all below the mapped HS codes.
+    :param first_year: in place of the catalogue's.
+    :param files: year to numbers of files (``statInfId``), both flows together; used without appId.
+    :raises UsageError: a code or number is none.
+    :raises FetchFailed: the list of tables or files could not be had.
+    """
+    checked_at = datetime.now(UTC)
+    state = state_dir or into
+    if client.has_key:
+        base = (source.endpoint or API_URL).rstrip("/")
+        questions = _questions(seeds_dir, codes)
+        try:
+            tables = await _tables(client, base)
+        except QuotaSpent as error:
+            return put_off(source, checked_at, error)
+        changed = max(table.changed for table in tables)
+        first = first_year or source.api.first_year or int(changed[:4])
+        asked = digest(json.dumps(q, sort_keys=True) for q in questions)
+
+        async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
+            answers = Answers(client, spool, year.key, settle=_settled)
+            for table in _covering(tables, year.year):
+                for at, question in enumerate(questions, start=1):
+                    await _ask(
+                        answers,
+                        f"{base}/getStatsData",
+                        f"{table.flow}_{year.year}_{table.table_id}_{at:03}",
+                        {
+                            "statsDataId": table.table_id,
+                            "lang": "E",
+                            "metaGetFlg": "Y",
+                            "cdTime": f"{year.year}000000",
+                            **question,
+                        },
+                    )
+            return list(answers.documents.values())
+
+        return await bring_years(
+            source,
+            known,
+            into=into,
+            state_dir=state,
+            wanted=years_wanted(changed, first, asked, years),
+            collect=collect,
+            checked_at=checked_at,
+        )
+
+    numbers = _given(files) if files else await _listed(client, seeds_dir, years)
+
+    async def download(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
+        held = known.edition(year.label)
+        return [
+            await _file(client, spool, held, year.year, number) for number in numbers[year.year]
+        ]
+
+    return await bring_years(
+        source,
+        known,
+        into=into,
+        state_dir=state,
+        wanted=[
+            YearWanted(year=year, key="", asked=digest(numbers[year]))
+            for year in sorted(numbers, reverse=True)
+            if years is None or year in years
+        ],
+        collect=download,
+        checked_at=checked_at,
+    )
+
+
+# The interface
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of commodity by country.
+
+    :ivar changed: day of its last change, as an ISO date.
+    """
+
+    table_id: str
+    flow: str
+    first_year: int
+    last_year: int
+    changed: str
+
+
+def _inner(value: object, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _several(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _words(value: object) -> str:
+    """The text of an element, which e-Stat writes plain or as ``{"@no": "1", "$": "text"}``."""
+    if isinstance(value, dict):
+        return " ".join(_words(v) for v in value.values())
+    return "" if value is None else str(value)
+
+
+def _settled(body: bytes) -> bytes:
+    """The answer; nothing where it says that there is no data.
+
+    :raises FetchFailed: it tells an error.
+    """
+    try:
+        result = _inner(json.loads(body), "GET_STATS_DATA", "RESULT")
+    except (ValueError, RecursionError):
+        result = None
+    status = _words(_inner(result, "STATUS"))
+    if status == _NO_DATA:
+        return b""
+    _refuse_error(status, result)
+    return body
+
+
+def _refuse_error(status: str, result: object) -> None:
+    if status != "0":
+        said = _words(_inner(result, "ERROR_MSG"))[:160] or "no answer of the interface"
+        raise FetchFailed(
+            f"e-Stat answers status {status or 'unknown'}: {said}",
+            where=API_URL,
+            remedy="check the appId in MONAZITE_KEY_JP_CUSTOMS; see docs/sources/jp_customs.md",
+        )
+
+
+async def _tables(client: PublisherClient, base: str) -> list[_Table]:
+    """Tables of commodity by country.
+
+    :raises FetchFailed: the list could not be had, or names none.
+    """
+    url = f"{base}/getStatsList"
+    answer = await client.get_json(url, {"statsCode": _STATISTICS, "lang": "E"})
+    body = _inner(answer, "GET_STATS_LIST")
+    result = _inner(body, "RESULT")
+    _refuse_error(_words(_inner(result, "STATUS")), result)
+    listed = _several(_inner(body, "DATALIST_INF", "TABLE_INF"))
+    found = [table for table in map(_table, listed) if table is not None]
+    if not found:
+        raise FetchFailed(
+            f"none of {len(listed)} tables is commodity by country",
+            where=url,
+            remedy="the publisher may have renamed them; see docs/sources/jp_customs.md",
+        )
+    return found
+
+
+def _table(entry: object) -> _Table | None:
+    title = " ".join(
+        _words(_inner(entry, name)) for name in ("STATISTICS_NAME", "TITLE", "TITLE_SPEC")
+    )
+    lower = title.lower()
+    flows = [flow for flow in _LISTS if flow in lower]
+    years = [int(y) for y in re.findall(r"(?:19|20)\d{2}", _words(_inner(entry, "SURVEY_DATE")))]
+    years = years or [int(y) for y in re.findall(r"\b(?:19|20)\d{2}\b", title)]
+    table_id = _words(_inner(entry, "@id"))
+    changed = _words(_inner(entry, "UPDATED_DATE"))
+    if (
+        "commodity by country" not in lower
+        or len(flows) != 1
+        or not years
+        or not _FILE_ID.fullmatch(table_id)
+        or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", changed)
+    ):
+        return None
+    return _Table(table_id, flows[0], min(years), max(years), changed)
+
+
+def _covering(tables: Sequence[_Table], year: int) -> list[_Table]:
+    """Of each flow the table last changed of those that cover ``year``."""
+    newest: dict[str, _Table] = {}
+    for table in sorted(tables, key=lambda t: (t.changed, t.table_id)):
+        if table.first_year <= year <= table.last_year:
+            newest[table.flow] = table
+    return [newest[flow] for flow in sorted(newest)]
+
+
+def _questions(seeds_dir: Path | None, codes: Sequence[str] | None) -> list[dict[str, str]]:
+    """Parameters that choose the codes, one set a request."""
+    if codes is None:
+        codes = national_codes(seeds_dir, _SYSTEM) if seeds_dir is not None else []
+    for code in codes:
+        if not _CODE.fullmatch(code):
+            raise UsageError(f"{code!r} is no statistical code of Japan", remedy="give nine digits")
+    if codes:
+        every = sorted(set(codes))
+        return [
+            {"cdCat01": ",".join(every[i : i + _CODES_PER_REQUEST])}
+            for i in range(0, len(every), _CODES_PER_REQUEST)
+        ]
+    return [
+        {"cdCat01From": f"{code}000", "cdCat01To": f"{code}999"} for code in _headings(seeds_dir)
+    ]
+
+
+def _headings(seeds_dir: Path | None) -> list[str]:
+    """HS codes that are mapped to a material."""
+    mapped = read_reference("ref_hs_material", seeds_dir).get_column("hs_code").to_list()
+    return sorted(set(mapped))
+
+
+async def _ask(answers: Answers, url: str, name: str, question: Mapping[str, str | int]) -> None:
+    """All pages of one answer.
+
+    :param name: what its documents are called after.
+    :raises FetchFailed: it never ends, or does not go on.
+    """
+    start = 1
+    for page in range(1, _PAGES_AT_MOST + 1):
+        ending = "" if page == 1 else f"_p{page}"
+        body = await answers.ask(
+            f"{name}{ending}.json",
+            url,
+            {**question, "startPosition": start, "limit": _CELLS_PER_ANSWER},
+        )
+        path = ("GET_STATS_DATA", "STATISTICAL_DATA", "RESULT_INF", "NEXT_KEY")
+        told = _words(_inner(json.loads(body), *path)) if body else ""
+        if not told:
+            return
+        if not told.isdecimal() or int(told) <= start:
+            break
+        start = int(told)
+    raise FetchFailed(
+        f"the answer does not come to an end (at cell {start})",
+        where=url,
+        remedy="the publisher's interface may have changed; see docs/sources/jp_customs.md",
+    )
+
+
+# Files
+
+
+def _given(files: Mapping[str, Sequence[str]]) -> dict[int, list[str]]:
+    """The option ``files``.
+
+    :raises UsageError: a year or number is none.
+    """
+    numbers: dict[int, list[str]] = {}
+    for year, found in files.items():
+        bad = [str(n) for n in found if not _FILE_ID.fullmatch(str(n))]
+        if not re.fullmatch(r"(?:19|20)\d{2}", str(year)) or bad:
+            raise UsageError(
+                f"{(bad or [year])[0]!r} is no year or number of a file",
+                where="monazite.toml",
+                remedy='write: [fetch.jp_customs.files] then "2025" = ["000040424871"]',
+            )
+        numbers[int(year)] = sorted({str(n) for n in found})
+    return numbers
+
+
+async def _listed(
+    client: PublisherClient, seeds_dir: Path | None, years: Sequence[int] | None
+) -> dict[int, list[str]]:
+    """Year to the files of both flows, as the list pages have them.
+
+    :raises FetchFailed: a page could not be had, or lists nothing that is looked for.
+    """
+    chapters = {int(code[:2]) for code in _headings(seeds_dir)}
+    numbers: dict[int, list[str]] = {}
+    for table in _LISTS.values():
+        url = f"{FILES_URL}{_LIST.format(table=table)}"
+        releases = _releases(await client.get_text(url), url)
+        if not releases:
+            raise FetchFailed(
+                "the page lists no release",
+                where=url,
+                remedy="name the files in monazite.toml, or get an appId; "
+                "see docs/sources/jp_customs.md",
+            )
+        chosen = sorted(releases, reverse=True)[:_YEARS_OF_FILES] if years is None else years
+        for year in chosen:
+            if year not in releases:
+                continue
+            found = _numbers(await client.get_text(releases[year]), chapters)
+            if not found:
+                raise FetchFailed(
+                    "the page lists no file", where=releases[year], remedy="see docs/sources"
+                )
+            numbers.setdefault(year, []).extend(found)
+    return numbers
+
+
+def _releases(page: str, url: str) -> dict[int, str]:
+    """Year to the address of its newest release."""
+    newest: dict[int, tuple[str, str]] = {}
+    for found in _LINK.finditer(page):
+        link = urljoin(url, html.unescape(found["link"]))
+        query = parse_qs(urlsplit(link).query)
+        year, month = query.get("year", [""])[0], query.get("month", [""])[0]
+        if re.fullmatch(r"(?:19|20)\d{2}0", year) and month.isdecimal():
+            newest[int(year[:4])] = max(
+                newest.get(int(year[:4]), ("", "")), (month.zfill(12), link)
+            )
+    return {year: link for year, (_, link) in newest.items()}
+
+
+def _numbers(page: str, chapters: set[int]) -> list[str]:
+    """Files of a release; those that name only chapters without materials are left out."""
+    found: dict[str, None] = {}
+    seen = 0
+    for link in _LINK.finditer(page):
+        query = parse_qs(urlsplit(html.unescape(link["link"])).query)
+        number = query.get("statInfId", [""])[0]
+        if "file-download" not in link["link"] or query.get("fileKind", ["1"])[0] != "1":
+            continue
+        named = list(_CHAPTERS.finditer(page, seen, link.start()))
+        seen = link.end()
+        if named:
+            first, last = int(named[-1]["first"]), int(named[-1]["last"] or named[-1]["first"])
+            if not chapters & set(range(first, last + 1)):
+                continue
+        if _FILE_ID.fullmatch(number):
+            found[number] = None
+    return list(found)
+
+
+async def _file(
+    client: PublisherClient, spool: Spool, held: HeldEdition | None, year: int, number: str
+) -> FetchedDocument:
+    """A file; a number is given once, so one that is held is not asked for again."""
+    name = f"files_{year}_{number}.csv"
+    old = held.document(name=name) if held else None
+    if old is not None and old.path is not None and old.retrieved_at and old.size_bytes:
+        return old.again()
+    kept = spool.get(name)
+    if kept is None:
+        url = f"{FILES_URL}/stat-search/file-download?statInfId={number}&fileKind=1"
+        kept = spool.keep(await client.download(url, spool.folder / name))
+    return kept

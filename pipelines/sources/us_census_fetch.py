@@ -1,0 +1,196 @@
+"""US Census Bureau: one request a commodity, flow and year of the international trade API.
+
+``imports/hs`` and ``exports/hs`` answer a commodity and a range of months with all countries, their
+groups and the total, as an array of arrays; nothing found is status 204. Codes of ten digits are
+asked for; where none of those below a six-digit code is served, the six-digit code is, so that the
+two never overlap. The newest month comes from the total of all countries in one chapter.
+
+Nothing here was tried against the live service. From its documentation and from what clients show:
+the columns, the 204, 500 requests a day without a key. Reported by users, not by a document of the
+publisher: that since May 2026 a request without a key is sent on to a page that asks for one. Never
+seen at all: how a spent quota is worded (status 429 is taken for it when it says so), and whether a
+request for ``DF`` brings the row of domestic and foreign goods together as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.catalog import Source
+from pipelines.errors import FetchFailed, UsageError
+from pipelines.sources.fetching import FetchedDocument, FetchResult, Known
+from pipelines.sources.http import PublisherClient, QuotaSpent
+from pipelines.sources.national_codes import national_codes
+from pipelines.sources.national_fetch import (
+    Answers,
+    YearWanted,
+    bring_years,
+    digest,
+    put_off,
+    years_wanted,
+)
+from pipelines.sources.spool import Spool
+
+__all__ = ["BASE_URL", "fetch"]
+
+BASE_URL: Final = "https://api.census.gov/data/timeseries/intltrade"
+
+_SHARED = "CTY_CODE,CTY_NAME,SUMMARY_LVL,UNIT_QY1,UNIT_QY2"
+#: Data set, parameter of the commodity, what is asked for.
+_FLOWS: dict[str, tuple[str, str]] = {
+    "imports": ("I_COMMODITY", f"{_SHARED},GEN_VAL_MO,CON_VAL_MO,GEN_QY1_MO,GEN_QY2_MO"),
+    "exports": ("E_COMMODITY", f"{_SHARED},DF,ALL_VAL_MO,QTY_1_MO,QTY_2_MO"),
+}
+_SYSTEMS = {"imports": "HTS10", "exports": "SCHB10"}
+_CODE = re.compile(r"\d{6}(?:\d{4})?")
+_MONTH = re.compile(r"\d{4}-\d{2}")
+#: Any chapter that is traded every month will do.
+_PROBE_CHAPTER = "28"
+
+
+async def fetch(
+    source: Source,
+    known: Known,
+    client: PublisherClient,
+    into: Path,
+    *,
+    seeds_dir: Path | None = None,
+    state_dir: Path | None = None,
+    years: Sequence[int] | None = None,
+    codes: Sequence[str] | None = None,
+    first_year: int | None = None,
+    today: date | None = None,
+) -> FetchResult:
+    """Bring the years whose figures are new, the newest first.
+
+    :param years: only these; None for all since ``first_year``.
+    :param codes: HTS or Schedule B codes (ten digits) or HS codes (six) to ask for in both flows,
+        in place of those that the seed ``ref_national_code`` maps to a material.
+    :param first_year: in place of the catalogue's.
+    :param today: from which the newest month is looked for; today by default.
+    :raises UsageError: there is no code to ask for, or one is no code.
+    :raises FetchFailed: the newest month could not be had.
+    """
+    checked_at = datetime.now(UTC)
+    base = (source.endpoint or BASE_URL).rstrip("/")
+    wanted = _wanted(seeds_dir, codes)
+    try:
+        newest = await _newest(client, base, today or checked_at.date())
+    except QuotaSpent as error:
+        return put_off(source, checked_at, error)
+    asked = digest(
+        f"{flow} {c}" for flow, groups in wanted.items() for g in groups.values() for c in g
+    )
+    first = first_year or source.api.first_year or int(newest[:4])
+
+    async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
+        answers = Answers(client, spool, year.key)
+        for flow, groups in wanted.items():
+            for heading, ten_digits in groups.items():
+                bodies = [await _ask(answers, base, flow, code, year.year) for code in ten_digits]
+                if not any(bodies):
+                    await _ask(answers, base, flow, heading, year.year)
+        return list(answers.documents.values())
+
+    return await bring_years(
+        source,
+        known,
+        into=into,
+        state_dir=state_dir or into,
+        wanted=years_wanted(newest, first, asked, years),
+        collect=collect,
+        checked_at=checked_at,
+    )
+
+
+def _wanted(seeds_dir: Path | None, codes: Sequence[str] | None) -> dict[str, dict[str, list[str]]]:
+    """Flow to six-digit codes with the ten-digit codes below each; both flows ask for all of them.
+
+    A six-digit code without any below is asked for itself.
+    """
+    by_flow: dict[str, list[str]] = {}
+    for flow, system in _SYSTEMS.items():
+        by_flow[flow] = (
+            list(codes)
+            if codes is not None
+            else national_codes(seeds_dir, system)
+            if seeds_dir is not None
+            else []
+        )
+    every = [code for found in by_flow.values() for code in found]
+    for code in every:
+        if not _CODE.fullmatch(code):
+            raise UsageError(
+                f"{code!r} is no tariff code of the United States",
+                remedy="give ten digits (HTS, Schedule B) or six (HS), without dots",
+            )
+    if not every:
+        raise UsageError(
+            "no tariff code to ask for", remedy="fill ref_national_code, or give codes"
+        )
+    headings = sorted({code[:6] for code in every})
+    return {
+        flow: {
+            heading: sorted({c for c in found if c.startswith(heading) and len(c) > len(heading)})
+            for heading in headings
+        }
+        for flow, found in by_flow.items()
+    }
+
+
+async def _ask(answers: Answers, base: str, flow: str, code: str, year: int) -> bytes:
+    parameter, columns = _FLOWS[flow]
+    return await answers.ask(
+        f"{flow}_{code}_{year}.json",
+        f"{base}/{flow}/hs",
+        {
+            "get": columns,
+            "COMM_LVL": f"HS{len(code)}",
+            parameter: code,
+            "time": f"from {year}-01 to {year}-12",
+        },
+    )
+
+
+async def _newest(client: PublisherClient, base: str, today: date) -> str:
+    """The newest month that is published (``2026-09``).
+
+    :raises FetchFailed: there is none since the year before last, or no answer.
+    """
+    url = f"{base}/imports/hs"
+    params = {
+        "get": "GEN_VAL_MO",
+        "COMM_LVL": "HS2",
+        "I_COMMODITY": _PROBE_CHAPTER,
+        "CTY_CODE": "-",
+        "time": f"from {today.year - 1}-01 to {today.year}-12",
+    }
+    try:
+        answer: Any = await client.get_json(url, params)
+    except QuotaSpent:
+        raise
+    except FetchFailed as error:
+        if client.has_key:
+            raise
+        raise FetchFailed(
+            f"{error.what} to a request without a key",
+            where=error.where,
+            remedy="the publisher may answer keys only: set MONAZITE_KEY_US_CENSUS "
+            "(https://api.census.gov/data/key_signup.html)",
+        ) from error
+    months: list[str] = []
+    if isinstance(answer, list) and answer and isinstance(answer[0], list) and "time" in answer[0]:
+        place = answer[0].index("time")
+        months = [str(r[place]) for r in answer[1:] if isinstance(r, list) and len(r) > place]
+    found = [month for month in months if _MONTH.fullmatch(month)]
+    if not found:
+        raise FetchFailed(
+            f"no month is published since January {today.year - 1}",
+            where=url,
+            remedy="the publisher's interface may have changed; see docs/sources",
+        )
+    return max(found)
