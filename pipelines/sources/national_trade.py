@@ -101,7 +101,9 @@ def refuse_missing_pages(goes_on: Sequence[tuple[Part, bool]]) -> None:
 def as_text(value: object) -> str | None:
     """A scalar of :func:`read_json` as text; None for null and for what is no scalar."""
     if isinstance(value, str):
-        return value.strip() or None
+        # JSON may escape half of a pair of surrogates, which is no text.
+        whole = value if value.isascii() else value.encode(errors="replace").decode()
+        return whole.strip() or None
     if isinstance(value, bool):
         return str(value).lower()
     return None

@@ -166,12 +166,12 @@ def _read(edition: Edition, part: Part) -> pl.DataFrame:
         isinstance(answer, list)
         and len(answer) > 1
         and all(isinstance(row, list) for row in answer)
-        and all(isinstance(name, str) for name in answer[0])
+        and all(as_text(name) for name in answer[0])
     ):
         raise DocumentUnreadable(
             "not an answer of the international trade API (a header and rows)", where=part.name
         )
-    header: list[str] = answer[0]
+    header = [as_text(name) or "" for name in answer[0]]
     layout = next((x for x in _LAYOUTS if {x.code, x.value} <= set(header)), None)
     if layout is None or not {"CTY_CODE"} <= set(header) or not {"time", "YEAR"} & set(header):
         raise DocumentUnreadable(

@@ -62,7 +62,7 @@ def test_words_in_place_of_data_are_waited_out(publisher: Publisher) -> None:
 
     assert ask(lambda c: c.get_bytes(publisher.url("/api"), doubt=doubt)) == JSON.body
     publisher.routes["/api"] = words
-    with pytest.raises(FetchFailed, match="answers with words.*asked 3 times"):
+    with pytest.raises(FetchFailed, match=r"answers with words.*asked 3 times"):
         ask(lambda c: c.get_bytes(publisher.url("/api"), doubt=doubt))
 
 

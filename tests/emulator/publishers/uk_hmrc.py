@@ -1,7 +1,7 @@
 """HM Revenue and Customs: the table OTS with synthetic figures.
 
 World: ``newest`` month; ``page_rows`` of an answer; ``throttle``, how the next requests are turned
-away, first to last: ``"text"`` (a sentence with status 200), or a status.
+away, first to last: ``"text"`` (a sentence with status 200), a status, or None (it is answered).
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def routes(emulator: Emulator) -> list[Route]:
             kind = world["throttle"].pop(0)
             if kind == "text":
                 return PlainTextResponse(_SENTENCE)
-            return HTMLResponse("<html><body>Ip Forbidden</body></html>", kind)
+            if kind is not None:
+                return HTMLResponse("<html><body>Ip Forbidden</body></html>", kind)
         query = dict(request.query_params)
         if "$orderby" in query:
             return PlainTextResponse("The query specified in the URI is not valid.", 400)
