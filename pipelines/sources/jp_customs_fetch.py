@@ -41,6 +41,7 @@ from pipelines.sources.national_fetch import (
     YearWanted,
     bring_years,
     digest,
+    no_json,
     put_off,
     years_wanted,
 )
@@ -112,7 +113,7 @@ async def fetch(
         asked = digest(json.dumps(q, sort_keys=True) for q in questions)
 
         async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-            answers = Answers(client, spool, year.key, settle=_settled)
+            answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
             for table in _covering(tables, year.year):
                 for at, question in enumerate(questions, start=1):
                     await _ask(

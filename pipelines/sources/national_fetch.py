@@ -32,7 +32,26 @@ from pipelines.sources.fetching import (
 from pipelines.sources.http import PublisherClient, QuotaSpent
 from pipelines.sources.spool import Spool
 
-__all__ = ["Answers", "Ledger", "YearWanted", "bring_years", "digest", "put_off", "years_wanted"]
+__all__ = [
+    "Answers",
+    "Ledger",
+    "YearWanted",
+    "bring_years",
+    "digest",
+    "no_json",
+    "put_off",
+    "years_wanted",
+]
+
+
+def no_json(body: bytes) -> str | None:
+    """What is wrong with an answer that holds a sentence in place of data, or None."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        said = " ".join(body[:160].decode("utf-8", errors="replace").split())
+        return f"answers 200 with words in place of data: {said}"
+    return None
 
 
 def digest(asked: Iterable[str]) -> str:

@@ -33,6 +33,7 @@ from pipelines.sources.national_fetch import (
     YearWanted,
     bring_years,
     digest,
+    no_json,
     put_off,
     years_wanted,
 )
@@ -99,16 +100,6 @@ async def fetch(
         collect=collect,
         checked_at=checked_at,
     )
-
-
-def no_json(body: bytes) -> str | None:
-    """What is wrong with an answer that holds a sentence in place of data, or None."""
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        said = " ".join(body[:160].decode("utf-8", errors="replace").split())
-        return f"answers 200 with words in place of data: {said}"
-    return None
 
 
 def _wanted(seeds_dir: Path | None, codes: Sequence[str] | None) -> list[str]:

@@ -14,6 +14,7 @@ request for ``DF`` brings the row of domestic and foreign goods together as well
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.catalog import Source
-from pipelines.errors import FetchFailed, UsageError
+from pipelines.errors import FetchFailed, KeyMissing, UsageError
 from pipelines.sources.fetching import FetchedDocument, FetchResult, Known
 from pipelines.sources.http import PublisherClient, QuotaSpent
 from pipelines.sources.national_codes import national_codes
@@ -30,6 +31,7 @@ from pipelines.sources.national_fetch import (
     YearWanted,
     bring_years,
     digest,
+    no_json,
     put_off,
     years_wanted,
 )
@@ -73,6 +75,7 @@ async def fetch(
     :param first_year: in place of the catalogue's.
     :param today: from which the newest month is looked for; today by default.
     :raises UsageError: there is no code to ask for, or one is no code.
+    :raises KeyMissing: the publisher sends a request without a key to the page that gives one.
     :raises FetchFailed: the newest month could not be had.
     """
     checked_at = datetime.now(UTC)
@@ -88,7 +91,7 @@ async def fetch(
     first = first_year or source.api.first_year or int(newest[:4])
 
     async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-        answers = Answers(client, spool, year.key)
+        answers = Answers(client, spool, year.key, doubt=no_json)
         for flow, groups in wanted.items():
             for heading, ten_digits in groups.items():
                 bodies = [await _ask(answers, base, flow, code, year.year) for code in ten_digits]
@@ -159,7 +162,8 @@ async def _ask(answers: Answers, base: str, flow: str, code: str, year: int) -> 
 async def _newest(client: PublisherClient, base: str, today: date) -> str:
     """The newest month that is published (``2026-09``).
 
-    :raises FetchFailed: there is none since the year before last, or no answer.
+    :raises KeyMissing: the publisher wants a key.
+    :raises FetchFailed: there is none since January of last year, or no answer.
     """
     url = f"{base}/imports/hs"
     params = {
@@ -169,19 +173,22 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
         "CTY_CODE": "-",
         "time": f"from {today.year - 1}-01 to {today.year}-12",
     }
-    try:
-        answer: Any = await client.get_json(url, params)
-    except QuotaSpent:
-        raise
-    except FetchFailed as error:
-        if client.has_key:
-            raise
+    # Who shows no key, or a wrong one, is sent on to a page.
+    body = await client.get_bytes(url, params, accept="application/json", allow_html=True)
+    if body and no_json(body) is not None:
+        if not client.has_key:
+            raise KeyMissing(
+                "us_census answers no request without a key",
+                where=url,
+                remedy="get one at https://api.census.gov/data/key_signup.html and set "
+                "MONAZITE_KEY_US_CENSUS",
+            )
         raise FetchFailed(
-            f"{error.what} to a request without a key",
-            where=error.where,
-            remedy="the publisher may answer keys only: set MONAZITE_KEY_US_CENSUS "
-            "(https://api.census.gov/data/key_signup.html)",
-        ) from error
+            "a page came where figures were asked for",
+            where=url,
+            remedy="check the key in MONAZITE_KEY_US_CENSUS",
+        )
+    answer: Any = json.loads(body) if body else None
     months: list[str] = []
     if isinstance(answer, list) and answer and isinstance(answer[0], list) and "time" in answer[0]:
         place = answer[0].index("time")

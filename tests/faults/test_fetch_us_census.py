@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import FetchFailed, UsageError
+from pipelines.errors import FetchFailed, KeyMissing, UsageError
 from tests.emulator.app import Emulator
 from tests.emulator.serving import serving
 from tests.support.nights import House, asked_since, labels, names
@@ -185,8 +185,17 @@ def test_year_without_trade_is_told_and_not_asked_for_again(
 
 def test_publisher_that_wants_a_key_is_told_with_a_remedy(emulator: Emulator, house: House) -> None:
     emulator.world["us_census"]["key_required"] = True
-    with pytest.raises(FetchFailed, match="MONAZITE_KEY_US_CENSUS"):
+    with pytest.raises(KeyMissing, match="MONAZITE_KEY_US_CENSUS"):
         house.night(**options(emulator))
+    assert len(emulator.requests) == 2
+
+
+def test_key_that_is_not_known_is_told(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.world["us_census"] |= {"key_required": True, "key": "another"}
+    with serving(emulator) as mirror:
+        house = House("us_census", tmp_path, mirror, key="k" * 40)
+        with pytest.raises(FetchFailed, match="check the key in MONAZITE_KEY_US_CENSUS"):
+            house.night(**options(emulator))
 
 
 def test_key_is_shown_and_stands_nowhere(emulator: Emulator, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """US Census Bureau: the international trade API with synthetic figures.
 
 World: ``newest`` month (``2026-09``); ``not_served``, codes that give 204; ``missing``, countries
-that the rows leave out although the total holds them; ``key_required``; ``left``, requests that are
-answered before the quota is spent (None for no end).
+that the rows leave out although the total holds them; ``key_required``; ``key``, the only one that
+is known (None for any); ``left``, requests that are answered before the quota is spent (None for no
+end).
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ def routes(emulator: Emulator) -> list[Route]:
     """The two data sets, and the page that asks for a key."""
     world: dict[str, Any] = emulator.world["us_census"]
     world |= {"newest": "2026-09", "not_served": set(), "missing": set()}
-    world |= {"key_required": False, "left": None}
+    world |= {"key_required": False, "key": None, "left": None}
 
     async def dataset(request: Request) -> Response:
-        if world["key_required"] and "key" not in request.query_params:
+        shown = request.query_params.get("key")
+        if world["key_required"] and shown is None:
             return RedirectResponse("https://api.census.gov/data/missing_key.html", 302)
+        if shown is not None and world["key"] not in (None, shown):
+            return RedirectResponse("https://api.census.gov/data/invalid_key.html", 302)
         if world["left"] is not None:
             if world["left"] == 0:
                 return PlainTextResponse("You have exceeded your daily limit", 429)
@@ -81,12 +85,13 @@ def routes(emulator: Emulator) -> list[Route]:
         header = [*columns, *query]
         return JSONResponse([header, *([r[name] for name in header] for r in rows)])
 
-    async def missing_key(request: Request) -> Response:
+    async def no_key(request: Request) -> Response:
         return HTMLResponse("<html><body>A valid key must be included.</body></html>")
 
     return [
         Route("/data/timeseries/intltrade/{flow:str}/hs", dataset),
-        Route("/data/missing_key.html", missing_key),
+        Route("/data/missing_key.html", no_key),
+        Route("/data/invalid_key.html", no_key),
     ]
 
 
