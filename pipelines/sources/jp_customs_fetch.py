@@ -43,7 +43,6 @@ from pipelines.sources.national_fetch import (
     digest,
     no_json,
     put_off,
-    years_wanted,
 )
 from pipelines.sources.spool import Spool
 
@@ -68,7 +67,7 @@ _FILE_ID = re.compile(r"\d{6,20}")
 _CODE = re.compile(r"\d{9}")
 #: Codes that one parameter takes.
 _CODES_PER_REQUEST = 100
-_CELLS_PER_ANSWER = 100_000
+_CELLS_PER_ANSWER: Final = 100_000
 _PAGES_AT_MOST = 500
 _NO_DATA = "1"
 #: Years that are brought as files where none are named: the running one and the one before.
@@ -108,9 +107,10 @@ async def fetch(
             tables = await _tables(client, base)
         except QuotaSpent as error:
             return put_off(source, checked_at, error)
-        changed = max(table.changed for table in tables)
-        first = first_year or source.api.first_year or int(changed[:4])
+        last = max(table.last_year for table in tables)
+        first = first_year or source.api.first_year or last
         asked = digest(json.dumps(q, sort_keys=True) for q in questions)
+        limit = source.api.rows_per_answer or _CELLS_PER_ANSWER
 
         async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
             answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
@@ -125,6 +125,7 @@ async def fetch(
                             "lang": "E",
                             "metaGetFlg": "Y",
                             "cdTime": f"{year.year}000000",
+                            "limit": limit,
                             **question,
                         },
                     )
@@ -135,7 +136,14 @@ async def fetch(
             known,
             into=into,
             state_dir=state,
-            wanted=years_wanted(changed, first, asked, years),
+            wanted=[
+                YearWanted(
+                    year=year,
+                    key=_freshness(tables, year) if year >= last - 1 else "",
+                    asked=asked,
+                )
+                for year in sorted(years or range(first, last + 1), reverse=True)
+            ],
             collect=collect,
             checked_at=checked_at,
         )
@@ -274,6 +282,11 @@ def _covering(tables: Sequence[_Table], year: int) -> list[_Table]:
     return [newest[flow] for flow in sorted(newest)]
 
 
+def _freshness(tables: Sequence[_Table], year: int) -> str:
+    """What changes when the figures of ``year`` may have."""
+    return " ".join(f"{t.table_id}@{t.changed}" for t in _covering(tables, year))
+
+
 def _questions(seeds_dir: Path | None, codes: Sequence[str] | None) -> list[dict[str, str]]:
     """Parameters that choose the codes, one set a request."""
     if codes is None:
@@ -310,7 +323,7 @@ async def _ask(answers: Answers, url: str, name: str, question: Mapping[str, str
         body = await answers.ask(
             f"{name}{ending}.json",
             url,
-            {**question, "startPosition": start, "limit": _CELLS_PER_ANSWER},
+            {**question, "startPosition": start},
         )
         path = ("GET_STATS_DATA", "STATISTICAL_DATA", "RESULT_INF", "NEXT_KEY")
         told = _words(_inner(json.loads(body), *path)) if body else ""

@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,6 @@ from pipelines.sources.fetching import (
     FetchedEdition,
     FetchFailure,
     FetchResult,
-    HeldEdition,
     Known,
     safe_file_name,
 )
@@ -42,6 +43,19 @@ __all__ = [
     "put_off",
     "years_wanted",
 ]
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """:raises FetchFailed: the disk does not take what is written in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise FetchFailed(
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            remedy="make room or check the rights of the folder, then run again",
+        ) from error
 
 
 def no_json(body: bytes) -> str | None:
@@ -102,28 +116,33 @@ class Ledger:
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / "brought.json"
 
-    def is_fresh(self, wanted: YearWanted, held: HeldEdition | None) -> bool:
-        """Whether the archive has what the publisher would give now."""
+    def is_fresh(self, wanted: YearWanted, held: AbstractSet[str]) -> bool:
+        """Whether the archive has what the publisher would give now.
+
+        :param held: hashes of all documents that the archive has of this year, in any revision.
+        """
         entry = self._read().get(wanted.label)
         if not isinstance(entry, dict):
             return False
-        documents = set(entry.get("documents", ()))
-        here = {d.sha256 for d in held.documents} if held else set()
         is_same = (entry.get("key"), entry.get("asked")) == (wanted.key, wanted.asked)
-        return is_same and documents <= here
+        return is_same and set(entry.get("documents", ())) <= held
 
     def note(self, wanted: YearWanted, documents: Iterable[FetchedDocument]) -> None:
-        """Remember what was brought for ``wanted``."""
+        """Remember what was brought for ``wanted``.
+
+        :raises FetchFailed: the disk does not take it.
+        """
         entries = self._read()
         entries[wanted.label] = {
             "key": wanted.key,
             "asked": wanted.asked,
             "documents": sorted({d.sha256 for d in documents}),
         }
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")
-        temporary.replace(self._file)
+        with _writing(self._file):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._file.with_suffix(".tmp")
+            temporary.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")
+            temporary.replace(self._file)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -171,9 +190,10 @@ class Answers:
         if self.settle is not None and content:
             content = self.settle(content)
         path = self.spool.folder / safe_file_name(name)
-        temporary = path.with_name(f"{path.name}.part")
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        with _writing(path):
+            temporary = path.with_name(f"{path.name}.part")
+            temporary.write_bytes(content)
+            temporary.replace(path)
         return FetchedDocument(
             name=path.name,
             path=path,
@@ -221,8 +241,14 @@ async def bring_years(
     notes: list[str] = []
     for year in wanted:
         held = known.edition(year.label)
+        hashes = {
+            document.sha256
+            for edition in known.originals()
+            if edition.label == year.label
+            for document in edition.documents
+        }
         spool = Spool(state_dir / year.label)
-        if ledger.is_fresh(year, held):
+        if ledger.is_fresh(year, hashes):
             spool.clear()
             if held is not None:
                 unchanged.append(year.label)
@@ -263,10 +289,11 @@ async def bring_years(
 
 def _laid(documents: Iterable[FetchedDocument], folder: Path) -> tuple[FetchedDocument, ...]:
     """The documents by name, copied: the spool keeps its own until the edition is held."""
-    folder.mkdir(parents=True, exist_ok=True)
     laid = []
     for document in sorted(documents, key=lambda d: d.name):
         path = folder / document.name
-        shutil.copyfile(document.path, path)
+        with _writing(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(document.path, path)
         laid.append(replace(document, path=path))
     return tuple(laid)

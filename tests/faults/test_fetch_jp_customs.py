@@ -11,7 +11,7 @@ from pipelines.errors import FetchFailed, UsageError
 from pipelines.settings import Settings
 from tests.emulator.app import Emulator
 from tests.emulator.serving import serving
-from tests.support.nights import House, asked_since, labels, names
+from tests.support.asking_nightly import House, asked_since, labels, names
 
 TRADE = "raw_jp_customs__trade"
 CODES = ("284690210", "850511000")

@@ -10,7 +10,7 @@ import pytest
 from pipelines.errors import FetchFailed, UsageError
 from tests.emulator.app import Emulator
 from tests.emulator.serving import serving
-from tests.support.nights import House, asked_since, labels, names
+from tests.support.asking_nightly import House, asked_since, labels, names
 
 CODES = ("28461000", "28469040", "85051110")
 TRADE = "raw_uk_hmrc__trade"

@@ -10,7 +10,7 @@ import pytest
 from pipelines.errors import FetchFailed, KeyMissing, UsageError
 from tests.emulator.app import Emulator
 from tests.emulator.serving import serving
-from tests.support.nights import House, asked_since, labels, names
+from tests.support.asking_nightly import House, asked_since, labels, names
 
 NEO, SAMARIUM = "8505110070", "8505110050"
 COMPOUNDS = "2846902010"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.settings import Settings
-from pipelines.sources.fetching import FetchedDocument, HeldDocument, HeldEdition
+from pipelines.sources.fetching import FetchedDocument
 from pipelines.sources.label_maps import read_map
 from pipelines.sources.national_codes import national_codes
 from pipelines.sources.national_fetch import Ledger, YearWanted, digest, years_wanted
@@ -107,28 +107,24 @@ def document(sha256: str) -> FetchedDocument:
     )
 
 
-def held(*hashes: str) -> HeldEdition:
-    return HeldEdition("2026", documents=tuple(HeldDocument("a.json", h) for h in hashes))
-
-
 def test_year_is_fresh_while_month_codes_and_archive_agree(tmp_path: Path) -> None:
     ledger, wanted = Ledger(tmp_path), YearWanted(2026, "2026-09", digest(["b", "a"]))
-    assert not ledger.is_fresh(wanted, held("1"))
+    assert not ledger.is_fresh(wanted, {"1"})
     ledger.note(wanted, [document("1")])
-    assert Ledger(tmp_path).is_fresh(wanted, held("1", "2"))
-    assert not ledger.is_fresh(wanted, held("2"))
-    assert not ledger.is_fresh(wanted, None)
-    assert not ledger.is_fresh(YearWanted(2026, "2026-10", wanted.asked), held("1"))
-    assert not ledger.is_fresh(YearWanted(2026, "2026-09", digest(["a"])), held("1"))
+    assert Ledger(tmp_path).is_fresh(wanted, {"1", "2"})
+    assert not ledger.is_fresh(wanted, {"2"})
+    assert not ledger.is_fresh(wanted, set())
+    assert not ledger.is_fresh(YearWanted(2026, "2026-10", wanted.asked), {"1"})
+    assert not ledger.is_fresh(YearWanted(2026, "2026-09", digest(["a"])), {"1"})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"2026": 1}'])
 def test_damaged_ledger_is_an_empty_one(tmp_path: Path, content: str) -> None:
     (tmp_path / "brought.json").write_text(content)
     ledger, wanted = Ledger(tmp_path), YearWanted(2026, "", "")
-    assert not ledger.is_fresh(wanted, held("1"))
+    assert not ledger.is_fresh(wanted, {"1"})
     ledger.note(wanted, [document("1")])
-    assert ledger.is_fresh(wanted, held("1"))
+    assert ledger.is_fresh(wanted, {"1"})
 
 
 def test_order_of_codes_does_not_change_what_is_asked() -> None:
