@@ -130,7 +130,7 @@ def _read(part: Part) -> _Answer:
         )
     for at, row in enumerate(rows, start=1):
         lacking = sorted(_NEEDED - row.keys())
-        if not isinstance(row.get("Country"), dict):
+        if not isinstance(row.get("Country", ""), dict | None):
             lacking.append("Country")
         if lacking:
             raise DocumentUnreadable(
@@ -146,7 +146,7 @@ def _text(edition: Edition, answer: _Answer) -> pl.DataFrame:
         name: [as_text(row.get(field)) for row in answer.rows] for name, field in _FIELDS.items()
     }
     columns["partner_code"] = [
-        as_text(row["Country"].get("CountryCodeAlpha")) for row in answer.rows
+        as_text((row["Country"] or {}).get("CountryCodeAlpha")) for row in answer.rows
     ]
     frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
     return place(

@@ -126,6 +126,8 @@ _LAYOUTS = (
 _NAMES = tuple(dict.fromkeys(name for layout in _LAYOUTS for name in layout.fields))
 _MONTH = r"^(?P<year>\d{4})-(?P<month>\d{2})$"
 _ALL_COUNTRIES = "-"
+#: Values are whole dollars, so countries add up exactly.
+_ROUNDING_USD = 0.5
 _BOTH_ORIGINS = "-"
 _CELL = ("flow", "national_code", "reference_year", "reference_month", "origin_code")
 
@@ -154,8 +156,12 @@ def parse(edition: Edition, documents: Sequence[Document]) -> Parsed:
             "unit2": ("quantity unit", (_UNITS,)),
         },
     )
-    countries = weighed(_held_against_total(countries, frame), _UNITS)
-    parsed = Parsed.of(TABLES, {TRADE: countries})
+    totals = frame.filter((pl.col("partner_code") == _ALL_COUNTRIES) & ~pl.col("__is_both"))
+    countries = pl.concat(
+        [_held_against_total(countries, totals), _without_countries(totals, countries)],
+        how="diagonal",
+    )
+    parsed = Parsed.of(TABLES, {TRADE: weighed(countries, _UNITS)})
     return replace(parsed, out_of_scope={TRADE: frame.height - countries.height})
 
 
@@ -234,21 +240,33 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _held_against_total(countries: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def _held_against_total(countries: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
     """``countries`` with the publisher's total, quarantined where they do not add up to it."""
-    totals = (
-        frame.filter((pl.col("partner_code") == _ALL_COUNTRIES) & ~pl.col("__is_both"))
-        .group_by(*_CELL)
-        .agg(pl.col("trade_value_usd").first().alias("total_value_usd"))
+    told = totals.group_by(*_CELL).agg(
+        pl.col("trade_value_usd").first().alias("total_value_usd"),
+        pl.lit(value=True).alias("__is_told"),
     )
     joined = countries.join(
-        totals, on=list(_CELL), how="left", nulls_equal=True, maintain_order="left"
+        told, on=list(_CELL), how="left", nulls_equal=True, maintain_order="left"
     )
     added = pl.col("trade_value_usd").sum().over(_CELL)
-    differs = ((added - pl.col("total_value_usd")).abs() > 0.5).fill_null(value=False)
+    is_met = (added - pl.col("total_value_usd")).abs() <= _ROUNDING_USD
+    differs = pl.col("__is_told").is_not_null() & ~is_met.fill_null(value=False)
     return joined.with_columns(
         pl.when(pl.col(QUARANTINE_REASON).is_null() & differs)
         .then(pl.lit("countries do not add up to the publisher's total"))
         .otherwise(pl.col(QUARANTINE_REASON))
         .alias(QUARANTINE_REASON)
+    )
+
+
+def _without_countries(totals: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
+    """Totals of trade with nobody, for quarantine: their countries are missing."""
+    return (
+        totals.filter((pl.col("trade_value_usd") != 0).fill_null(value=True))
+        .join(countries, on=list(_CELL), how="anti", nulls_equal=True)
+        .with_columns(
+            pl.col("trade_value_usd").alias("total_value_usd"),
+            pl.lit("total of no countries").alias(QUARANTINE_REASON),
+        )
     )

@@ -88,6 +88,11 @@ def test_single_bad_row_is_quarantined(
     assert parsed.rows_out == 2
 
 
+def test_row_of_no_country_is_quarantined(read: Callable[..., Parsed]) -> None:
+    parsed = read(lambda a: a["value"][0].__setitem__("Country", None))
+    assert parsed.quarantined[TRADE]["quarantine_reason"].to_list() == ["partner is blank"]
+
+
 def test_repeated_row_is_quarantined(read: Callable[..., Parsed]) -> None:
     parsed = read(lambda a: a["value"].append(a["value"][0]))
     assert (parsed.rows_out, parsed.rows_quarantined) == (3, 1)

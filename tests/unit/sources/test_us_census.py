@@ -82,6 +82,20 @@ def test_unreadable_value_takes_its_month_with_it(read: Callable[..., Parsed]) -
     ]
 
 
+def test_total_that_cannot_be_read_is_no_check_passed(read: Callable[..., Parsed]) -> None:
+    parsed = read(IMPORTS, lambda rows: rows[1].__setitem__(5, "n/a"))
+    assert reasons(parsed) == ["countries do not add up to the publisher's total"] * 2
+
+
+def test_total_of_no_countries_is_quarantined_itself(read: Callable[..., Parsed]) -> None:
+    def total_only(rows: list[list[Any]]) -> None:
+        rows[1:] = [r for r in rows[1:] if r[-1] == "2024-03" or r[0] == "-"]
+
+    parsed = read(IMPORTS, total_only)
+    assert reasons(parsed) == ["total of no countries"]
+    assert parsed.rows_out + parsed.rows_quarantined + parsed.rows_out_of_scope == 6
+
+
 def test_answer_without_a_total_has_none_to_show(read: Callable[..., Parsed]) -> None:
     def countries_only(rows: list[list[Any]]) -> None:
         rows[1:] = [r for r in rows[1:] if r[0] != "-"]
@@ -159,7 +173,9 @@ def test_single_bad_row_is_quarantined(
     read: Callable[..., Parsed], place: int, text: str | None, reason: str
 ) -> None:
     parsed = read(IMPORTS, lambda rows: rows[7].__setitem__(place, text))
-    assert reasons(parsed) == [reason]
+    bad = parsed.quarantined[TRADE].filter(row_number=8)
+    assert bad["quarantine_reason"].to_list() == [reason]
+    assert trade(parsed, "reference_month") == [(3,), (3,)]
 
 
 def test_repeated_row_is_not_counted_twice(read: Callable[..., Parsed]) -> None:
