@@ -38,6 +38,7 @@ from pipelines.sources.label_maps import read_reference
 from pipelines.sources.national_codes import national_codes
 from pipelines.sources.national_fetch import (
     Answers,
+    Collect,
     YearWanted,
     bring_years,
     digest,
@@ -99,79 +100,70 @@ async def fetch(
     :raises FetchFailed: the list of tables or files could not be had.
     """
     checked_at = datetime.now(UTC)
-    state = state_dir or into
-    if client.has_key:
-        base = (source.endpoint or API_URL).rstrip("/")
-        questions = _questions(seeds_dir, codes)
-        try:
-            tables = await _tables(client, base)
-        except QuotaSpent as error:
-            return put_off(source, checked_at, error)
-        last = max(table.last_year for table in tables)
-        first = first_year or source.api.first_year or last
-        asked = digest(json.dumps(q, sort_keys=True) for q in questions)
-        limit = source.api.rows_per_answer or _CELLS_PER_ANSWER
-
-        async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-            answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
-            for table in _covering(tables, year.year):
-                for at, question in enumerate(questions, start=1):
-                    await _ask(
-                        answers,
-                        f"{base}/getStatsData",
-                        f"{table.flow}_{year.year}_{table.table_id}_{at:03}",
-                        {
-                            "statsDataId": table.table_id,
-                            "lang": "E",
-                            "metaGetFlg": "Y",
-                            "cdTime": f"{year.year}000000",
-                            "limit": limit,
-                            **question,
-                        },
-                    )
-            return list(answers.documents.values())
-
-        return await bring_years(
-            source,
-            known,
-            into=into,
-            state_dir=state,
-            wanted=[
-                YearWanted(
-                    year=year,
-                    key=_freshness(tables, year) if year >= last - 1 else "",
-                    asked=asked,
-                )
-                for year in sorted(years or range(first, last + 1), reverse=True)
-            ],
-            collect=collect,
-            checked_at=checked_at,
-        )
-
-    numbers = _given(files) if files else await _listed(client, seeds_dir, years)
-
-    async def download(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-        held = known.edition(year.label)
-        return [
-            await _file(client, spool, held, year.year, number) for number in numbers[year.year]
-        ]
-
+    try:
+        if client.has_key:
+            wanted, collect = await _by_interface(
+                source, client, _questions(seeds_dir, codes), years=years, first_year=first_year
+            )
+        else:
+            numbers = _given(files) if files else await _listed(client, seeds_dir, years)
+            wanted, collect = _by_files(client, known, numbers, years)
+    except QuotaSpent as error:
+        return put_off(source, checked_at, error)
     return await bring_years(
         source,
         known,
         into=into,
-        state_dir=state,
-        wanted=[
-            YearWanted(year=year, key="", asked=digest(numbers[year]))
-            for year in sorted(numbers, reverse=True)
-            if years is None or year in years
-        ],
-        collect=download,
+        state_dir=state_dir or into,
+        wanted=wanted,
+        collect=collect,
         checked_at=checked_at,
     )
 
 
 # The interface
+
+
+async def _by_interface(
+    source: Source,
+    client: PublisherClient,
+    questions: Sequence[Mapping[str, str]],
+    *,
+    years: Sequence[int] | None,
+    first_year: int | None,
+) -> tuple[list[YearWanted], Collect]:
+    """Years to look at, and how the answers of one are brought."""
+    url = (source.endpoint or API_URL).rstrip("/")
+    tables = await _tables(client, url)
+    last = max(table.last_year for table in tables)
+    first = first_year or source.api.first_year or last
+    asked = digest(json.dumps(q, sort_keys=True) for q in questions)
+    limit = source.api.rows_per_answer or _CELLS_PER_ANSWER
+
+    async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
+        answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
+        for table in _covering(tables, year.year):
+            chosen: dict[str, str | int] = {
+                "statsDataId": table.table_id,
+                "lang": "E",
+                "metaGetFlg": "Y",
+                "cdTime": f"{year.year}000000",
+                "limit": limit,
+            }
+            for at, question in enumerate(questions, start=1):
+                name = f"{table.flow}_{year.year}_{table.table_id}_{at:03}"
+                await _ask(answers, f"{url}/getStatsData", name, chosen | dict(question))
+        return list(answers.documents.values())
+
+    wanted = [
+        YearWanted(
+            year=year,
+            key=_freshness(tables, year) if year >= last - 1 else "",
+            asked=asked,
+        )
+        for year in sorted(range(first, last + 1) if years is None else years, reverse=True)
+    ]
+    return wanted, collect
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +332,28 @@ async def _ask(answers: Answers, url: str, name: str, question: Mapping[str, str
 
 
 # Files
+
+
+def _by_files(
+    client: PublisherClient,
+    known: Known,
+    numbers: Mapping[int, Sequence[str]],
+    years: Sequence[int] | None,
+) -> tuple[list[YearWanted], Collect]:
+    """Years to look at, and how the files of one are brought."""
+
+    async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
+        held = known.edition(year.label)
+        return [
+            await _file(client, spool, held, year.year, number) for number in numbers[year.year]
+        ]
+
+    wanted = [
+        YearWanted(year=year, key="", asked=digest(numbers[year]))
+        for year in sorted(numbers, reverse=True)
+        if years is None or year in years
+    ]
+    return wanted, collect
 
 
 def _given(files: Mapping[str, Sequence[str]]) -> dict[int, list[str]]:

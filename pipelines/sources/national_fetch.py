@@ -35,6 +35,7 @@ from pipelines.sources.spool import Spool
 
 __all__ = [
     "Answers",
+    "Collect",
     "Ledger",
     "YearWanted",
     "bring_years",
@@ -211,6 +212,7 @@ def _address(url: str, params: Mapping[str, str | int] | None) -> str:
     return f"{url}?{query}".replace(" ", "%20") if query else url
 
 
+#: All documents of a year; ``QuotaSpent`` ends the night, other failures are that year's alone.
 Collect = Callable[[YearWanted, Spool], Awaitable[Sequence[FetchedDocument]]]
 
 
@@ -231,8 +233,7 @@ async def bring_years(
 ) -> FetchResult:
     """Bring the years that are not held as the publisher has them.
 
-    :param collect: all documents of a year. What it raises as ``QuotaSpent`` ends the night; other
-        failures are that year's alone.
+    :param wanted: the newest first.
     """
     ledger = Ledger(state_dir)
     editions: list[FetchedEdition] = []

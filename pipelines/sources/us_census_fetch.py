@@ -86,7 +86,9 @@ async def fetch(
     except QuotaSpent as error:
         return put_off(source, checked_at, error)
     asked = digest(
-        f"{flow} {c}" for flow, groups in wanted.items() for g in groups.values() for c in g
+        f"{flow} {heading} {' '.join(ten_digits)}"
+        for flow, groups in wanted.items()
+        for heading, ten_digits in groups.items()
     )
     first = first_year or source.api.first_year or int(newest[:4])
 

@@ -122,6 +122,12 @@ def test_other_codes_are_asked_for_in_all_years(emulator: Emulator, house: House
     assert labels(result.editions) == ["2024", "2025", "2026"]
 
 
+def test_other_six_digit_codes_are_other_codes(emulator: Emulator, house: House) -> None:
+    house.night(**options(emulator, "280530", first_year=2026))
+    result = house.night(**options(emulator, "280530", "284690", first_year=2026))
+    assert len(result.editions[0].documents) == 4
+
+
 def test_year_that_the_quota_cuts_off_goes_on_the_next_night(
     emulator: Emulator, house: House
 ) -> None:

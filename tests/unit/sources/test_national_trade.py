@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.settings import Settings
@@ -35,6 +35,7 @@ def weigh(quantity1: str | None, unit1: str | None, quantity2: str | None, unit2
     return weighed(frame, UNITS).row(0, named=True)
 
 
+@settings(deadline=None)
 @given(
     quantity=st.integers(1, 10**12),
     unit=st.sampled_from(LABELS),
