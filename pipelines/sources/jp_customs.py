@@ -346,7 +346,7 @@ def _roles(names: Mapping[str, Mapping[str, str]], part: Part) -> dict[str, str]
     for class_id, codes in names.items():
         if any(_item(name) for name in codes.values()):
             roles["item"] = class_id
-        elif codes and all(re.fullmatch(r"\d{9}", code) for code in codes):
+        elif 2 * sum(bool(re.fullmatch(r"\d{9}", code)) for code in codes) > len(codes):
             roles["code"] = class_id
     lacking = {"item", "code"} - roles.keys() | {"area", "time"} - names.keys()
     if lacking:

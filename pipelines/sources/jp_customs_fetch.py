@@ -2,9 +2,9 @@
 
 *With an appId* (``MONAZITE_KEY_JP_CUSTOMS``): ``getStatsList`` names the tables of trade statistics
 with the years that they cover and the day of their last change; of the tables of commodity by
-country the one last changed is asked with ``getStatsData`` for the codes of interest, 100,000 cells
-an answer, going on at ``NEXT_KEY``. Errors come with status 200 and a ``RESULT.STATUS`` other than
-0; 1 is *no data*.
+country the one last changed is asked with ``getStatsData`` for those of its codes (``getMetaInfo``)
+that are below an HS code with a material, 100,000 cells an answer, going on at ``NEXT_KEY``. Errors
+come with status 200 and a ``RESULT.STATUS`` other than 0; 1 is *no data*.
 
 *Without*: files of all codes, one a section of the nomenclature. Their numbers change with every
 release. They are taken from the option ``files`` where it is set, else from the pages of e-Stat
@@ -14,8 +14,8 @@ only the newest two are.
 Nothing here was tried against the live service. From documentation: the calls, their parameters and
 limits. From clients: table names, that items stand in ``cat02`` and countries in ``area`` with a 5
 in front, the addresses of the list pages and files, the header of a file. Never seen: a list page,
-whose links are told by their parameters only; ``cdTime`` of a calendar year (``2024000000``),
-ranges of codes (``cdCat01From``), and whether an answer repeats the appId.
+whose links are told by their parameters only; ``cdTime`` of a calendar year (``2024000000``), and
+whether an answer repeats the appId.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from pipelines.errors import FetchFailed, UsageError
 from pipelines.sources.fetching import FetchedDocument, FetchResult, HeldEdition, Known
 from pipelines.sources.http import PublisherClient, QuotaSpent
 from pipelines.sources.label_maps import read_reference
-from pipelines.sources.national_codes import national_codes
 from pipelines.sources.national_fetch import (
     Answers,
     Collect,
@@ -53,7 +52,6 @@ API_URL: Final = "https://api.e-stat.go.jp/rest/3.0/app/json"
 FILES_URL: Final = "https://www.e-stat.go.jp"
 
 _STATISTICS = "00350300"
-_SYSTEM = "JP9"
 #: Class of the list pages that holds commodity by country.
 _LISTS = {"export": "000001013181", "import": "000001013182"}
 _LIST = (
@@ -65,7 +63,7 @@ _CHAPTERS = re.compile(
     r"Chapter\s*(?P<first>\d{1,2})(?:\s*[-~]\s*(?P<last>\d{1,2}))?", re.IGNORECASE
 )
 _FILE_ID = re.compile(r"\d{6,20}")
-_CODE = re.compile(r"\d{9}")
+_CODE = re.compile(r"\d{6}(?:\d{3})?")
 #: Codes that one parameter takes.
 _CODES_PER_REQUEST = 100
 _CELLS_PER_ANSWER: Final = 100_000
@@ -92,8 +90,8 @@ async def fetch(
 
     :param years: only these; None for all since ``first_year`` with an appId, else
         for the newest two.
-    :param codes: statistical codes of nine digits to ask the interface for, in place of those that
-        the seed ``ref_national_code`` maps to a material, or of all below the mapped HS codes.
+    :param codes: statistical codes (nine digits) or HS codes (six) to ask the interface for, in
+        place of the HS codes that the seed ``ref_hs_material`` maps to a material.
     :param first_year: in place of the catalogue's.
     :param files: year to numbers of files (``statInfId``), both flows together; used without appId.
     :raises UsageError: a code or number is none.
@@ -103,7 +101,7 @@ async def fetch(
     try:
         if client.has_key:
             wanted, collect = await _by_interface(
-                source, client, _questions(seeds_dir, codes), years=years, first_year=first_year
+                source, client, _prefixes(seeds_dir, codes), years=years, first_year=first_year
             )
         else:
             numbers = _given(files) if files else await _listed(client, seeds_dir, years)
@@ -127,39 +125,45 @@ async def fetch(
 async def _by_interface(
     source: Source,
     client: PublisherClient,
-    questions: Sequence[Mapping[str, str]],
+    prefixes: tuple[str, ...],
     *,
     years: Sequence[int] | None,
     first_year: int | None,
 ) -> tuple[list[YearWanted], Collect]:
     """Years to look at, and how the answers of one are brought."""
-    url = (source.endpoint or API_URL).rstrip("/")
-    tables = await _tables(client, url)
+    base = (source.endpoint or API_URL).rstrip("/")
+    tables = await _tables(client, base)
     last = max(table.last_year for table in tables)
     first = first_year or source.api.first_year or last
-    asked = digest(json.dumps(q, sort_keys=True) for q in questions)
     limit = source.api.rows_per_answer or _CELLS_PER_ANSWER
+    chosen: dict[str, list[dict[str, str]]] = {}
 
     async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
         answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
         for table in _covering(tables, year.year):
-            chosen: dict[str, str | int] = {
-                "statsDataId": table.table_id,
-                "lang": "E",
-                "metaGetFlg": "Y",
-                "cdTime": f"{year.year}000000",
-                "limit": limit,
-            }
-            for at, question in enumerate(questions, start=1):
-                name = f"{table.flow}_{year.year}_{table.table_id}_{at:03}"
-                await _ask(answers, f"{url}/getStatsData", name, chosen | dict(question))
+            if table.table_id not in chosen:
+                chosen[table.table_id] = await _choices(client, base, table, prefixes)
+            for at, choice in enumerate(chosen[table.table_id], start=1):
+                await _ask(
+                    answers,
+                    f"{base}/getStatsData",
+                    f"{table.flow}_{year.year}_{table.table_id}_{at:03}",
+                    {
+                        "statsDataId": table.table_id,
+                        "lang": "E",
+                        "metaGetFlg": "Y",
+                        "cdTime": f"{year.year}000000",
+                        "limit": limit,
+                        **choice,
+                    },
+                )
         return list(answers.documents.values())
 
     wanted = [
         YearWanted(
             year=year,
             key=_freshness(tables, year) if year >= last - 1 else "",
-            asked=asked,
+            asked=digest(prefixes),
         )
         for year in sorted(range(first, last + 1) if years is None else years, reverse=True)
     ]
@@ -279,28 +283,56 @@ def _freshness(tables: Sequence[_Table], year: int) -> str:
     return " ".join(f"{t.table_id}@{t.changed}" for t in _covering(tables, year))
 
 
-def _questions(seeds_dir: Path | None, codes: Sequence[str] | None) -> list[dict[str, str]]:
-    """Parameters that choose the codes, one set a request."""
-    if codes is None:
-        codes = national_codes(seeds_dir, _SYSTEM) if seeds_dir is not None else []
-    for code in codes:
+def _prefixes(seeds_dir: Path | None, codes: Sequence[str] | None) -> tuple[str, ...]:
+    """What the statistical codes that are asked for begin with.
+
+    :raises UsageError: ``codes`` holds what is no code, or nothing is mapped to a material.
+    """
+    for code in codes or ():
         if not _CODE.fullmatch(code):
-            raise UsageError(f"{code!r} is no statistical code of Japan", remedy="give nine digits")
-    if codes:
-        every = sorted(set(codes))
-        return [
-            {"cdCat01": ",".join(every[i : i + _CODES_PER_REQUEST])}
-            for i in range(0, len(every), _CODES_PER_REQUEST)
-        ]
-    return [
-        {"cdCat01From": f"{code}000", "cdCat01To": f"{code}999"} for code in _headings(seeds_dir)
-    ]
+            raise UsageError(
+                f"{code!r} is no statistical code of Japan",
+                remedy="give nine digits, or six of the HS",
+            )
+    found = _headings(seeds_dir) if codes is None else sorted(set(codes))
+    if not found:
+        raise UsageError("no statistical code to ask for", remedy="give codes in monazite.toml")
+    return tuple(found)
 
 
 def _headings(seeds_dir: Path | None) -> list[str]:
     """HS codes that are mapped to a material."""
     mapped = read_reference("ref_hs_material", seeds_dir).get_column("hs_code").to_list()
     return sorted(set(mapped))
+
+
+async def _choices(
+    client: PublisherClient, base: str, table: _Table, prefixes: tuple[str, ...]
+) -> list[dict[str, str]]:
+    """Parameters that choose the codes of a table, one set a request.
+
+    :raises FetchFailed: the table's codes could not be had, or it has none of commodities.
+    """
+    url = f"{base}/getMetaInfo"
+    answer = await client.get_json(url, {"statsDataId": table.table_id, "lang": "E"})
+    body = _inner(answer, "GET_META_INFO")
+    result = _inner(body, "RESULT")
+    _refuse_error(_words(_inner(result, "STATUS")), result)
+    for class_object in _several(_inner(body, "METADATA_INF", "CLASS_INF", "CLASS_OBJ")):
+        codes = [_words(_inner(c, "@code")) for c in _several(_inner(class_object, "CLASS"))]
+        if 2 * sum(bool(re.fullmatch(r"\d{9}", code)) for code in codes) > len(codes):
+            # cat01 is chosen by cdCat01.
+            parameter = f"cd{_words(_inner(class_object, '@id')).capitalize()}"
+            found = sorted(code for code in codes if code.startswith(prefixes))
+            return [
+                {parameter: ",".join(found[i : i + _CODES_PER_REQUEST])}
+                for i in range(0, len(found), _CODES_PER_REQUEST)
+            ]
+    raise FetchFailed(
+        f"table {table.table_id} has no commodity codes",
+        where=url,
+        remedy="the publisher may have changed it; see docs/sources/jp_customs.md",
+    )
 
 
 async def _ask(answers: Answers, url: str, name: str, question: Mapping[str, str | int]) -> None:

@@ -49,7 +49,7 @@ _CODE = re.compile(r"\d{8}")
 #: Codes in one filter, so that the address stays below what servers take.
 _CODES_PER_REQUEST = 30
 #: Months that figures may be late, before something else is wrong.
-_MONTHS_BACK = 7
+_MONTHS_BACK = 24
 _PAGES_AT_MOST = 200
 
 

@@ -52,6 +52,8 @@ _CODE = re.compile(r"\d{6}(?:\d{4})?")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 #: Any chapter that is traded every month will do.
 _PROBE_CHAPTER = "28"
+#: Years in which the newest month is looked for.
+_YEARS_BACK = 2
 
 
 async def fetch(
@@ -165,7 +167,7 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
     """The newest month that is published (``2026-09``).
 
     :raises KeyMissing: the publisher wants a key.
-    :raises FetchFailed: there is none since January of last year, or no answer.
+    :raises FetchFailed: there is none in the last years, or no answer.
     """
     url = f"{base}/imports/hs"
     params = {
@@ -173,7 +175,7 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
         "COMM_LVL": "HS2",
         "I_COMMODITY": _PROBE_CHAPTER,
         "CTY_CODE": "-",
-        "time": f"from {today.year - 1}-01 to {today.year}-12",
+        "time": f"from {today.year - _YEARS_BACK}-01 to {today.year}-12",
     }
     # Who shows no key, or a wrong one, is sent on to a page.
     body = await client.get_bytes(url, params, accept="application/json", allow_html=True)
@@ -198,7 +200,7 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
     found = [month for month in months if _MONTH.fullmatch(month)]
     if not found:
         raise FetchFailed(
-            f"no month is published since January {today.year - 1}",
+            f"no month is published since January {today.year - _YEARS_BACK}",
             where=url,
             remedy="the publisher's interface may have changed; see docs/sources",
         )

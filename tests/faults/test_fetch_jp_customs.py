@@ -125,15 +125,19 @@ def test_answer_goes_on_at_the_next_key(emulator: Emulator, keyed: House) -> Non
     )
 
 
-def test_codes_below_materials_are_asked_for_by_range_where_none_is_known(
-    emulator: Emulator, keyed: House, tmp_path: Path
-) -> None:
-    seeds = tmp_path / "seeds"
-    seeds.mkdir()
-    (seeds / "ref_national_code.csv").write_text("national_system,national_code\n")
-    (seeds / "ref_hs_material.csv").write_text("hs_code\n284690\n850511\n")
-    edition = keyed.night(seeds_dir=seeds, years=[2026]).editions[0]
-    assert set(keyed.read(edition).tables[TRADE]["national_code"]) == set(CODES)
+def test_codes_below_materials_are_asked_for_together(emulator: Emulator, keyed: House) -> None:
+    edition = keyed.night(seeds_dir=SEEDS, years=[2026]).editions[0]
+    asked = [r.query["cdCat01"] for r in emulator.requests if r.path.endswith("getStatsData")]
+    # All but the car, once a flow.
+    assert asked == ["280530000,284610000,284690210,850511000"] * 2
+    assert set(keyed.read(edition).tables[TRADE]["national_code"]) <= set(asked[0].split(","))
+
+
+def test_codes_of_a_table_are_asked_for_once(emulator: Emulator, keyed: House) -> None:
+    keyed.night(codes=CODES, first_year=2021)
+    paths = [r.path.rsplit("/", 1)[1] for r in emulator.requests]
+    assert paths.count("getMetaInfo") == 4
+    assert paths.count("getStatsData") == 2 * 6
 
 
 def test_error_told_with_status_200_is_a_failure(emulator: Emulator, keyed: House) -> None:
@@ -143,7 +147,10 @@ def test_error_told_with_status_200_is_a_failure(emulator: Emulator, keyed: Hous
         keyed.night(codes=CODES)
 
 
-def test_wrong_key_is_told_and_stands_nowhere(mirror: str, tmp_path: Path) -> None:
+def test_wrong_key_is_told_and_stands_nowhere(
+    emulator: Emulator, mirror: str, tmp_path: Path
+) -> None:
+    emulator.world["jp_customs"]["app_id"] = "emulated-app-id"
     house = House("jp_customs", tmp_path, mirror, key="another-secret-id")
     with pytest.raises(FetchFailed, match=r"status 100.*MONAZITE_KEY_JP_CUSTOMS") as caught:
         house.night(codes=CODES)
@@ -157,9 +164,18 @@ def test_key_stands_in_no_document(keyed: House) -> None:
     assert not any(b"emulated-app-id" in p.read_bytes() for p in kept)
 
 
-def test_no_data_is_no_error(keyed: House) -> None:
-    result = keyed.night(codes=("999999999",), years=[2026])
+@pytest.mark.parametrize(("code", "year"), [("999999999", 2026), ("850511000", 2030)])
+def test_no_data_is_no_error(keyed: House, code: str, year: int) -> None:
+    result = keyed.night(codes=(code,), years=[year])
     assert not result.failures
+    assert result.notes == (f"{year}: the publisher has nothing on the codes asked for",)
+
+
+def test_status_that_says_no_data_is_no_error(emulator: Emulator, keyed: House) -> None:
+    emulator.world["jp_customs"]["no_data"] = True
+    result = keyed.night(codes=CODES, years=[2026])
+    assert not result.failures
+    assert not result.editions
     assert result.notes == ("2026: the publisher has nothing on the codes asked for",)
 
 
@@ -171,4 +187,4 @@ def test_what_is_no_number_is_wrong_usage(house: House, files: dict[str, list[st
 
 def test_what_is_no_code_is_wrong_usage(keyed: House) -> None:
     with pytest.raises(UsageError, match="no statistical code"):
-        keyed.night(codes=("850511",))
+        keyed.night(codes=("8505.11",))

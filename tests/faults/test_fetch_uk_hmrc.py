@@ -116,7 +116,7 @@ def test_long_headings_are_split(emulator: Emulator, house: House) -> None:
 
 def test_publisher_without_a_month_is_an_error(emulator: Emulator, house: House) -> None:
     emulator.world["uk_hmrc"]["newest"] = "2020-01"
-    with pytest.raises(FetchFailed, match="none of the last 7 months is published"):
+    with pytest.raises(FetchFailed, match="none of the last 24 months is published"):
         house.night(**options(emulator))
 
 

@@ -1,7 +1,8 @@
 """e-Stat: the interface, the list pages and the files of Japan's trade statistics, synthetic.
 
-World: ``newest`` month; ``app_id`` that is known; ``cells`` of an answer; ``release``, a number
-that goes into the numbers of files; ``error``, a status that the interface tells with 200.
+World: ``newest`` month; ``app_id``, the only one that is known (None for any); ``cells`` of an
+answer; ``release``, a number that goes into the numbers of files; ``error``, a status that the
+interface tells with 200.
 """
 
 from __future__ import annotations
@@ -80,12 +81,13 @@ def _file(flow: str, year: int, section: int, newest: str) -> bytes:
 def routes(emulator: Emulator) -> list[Route]:
     """Both hosts; a path belongs to one of them only."""
     world: dict[str, Any] = emulator.world["jp_customs"]
-    world |= {"newest": "2026-09", "app_id": "emulated-app-id", "cells": 100_000}
-    world |= {"release": 1, "error": None}
+    world |= {"newest": "2026-09", "app_id": None, "cells": 100_000}
+    world |= {"release": 1, "error": None, "no_data": False}
 
     def refusal(root: str, request: Request) -> Response | None:
         status, said = world["error"], "an error of the emulator"
-        if request.query_params.get("appId") != world["app_id"]:
+        shown = request.query_params.get("appId")
+        if not shown or world["app_id"] not in (None, shown):
             status, said = 100, "Authentication failed. Check the application ID."
         if status is None:
             return None
@@ -124,12 +126,7 @@ def routes(emulator: Emulator) -> list[Route]:
         query = request.query_params
         flow, first, last = TABLES[query["statsDataId"]]
         year = int(query["cdTime"][:4])
-        codes = [
-            c
-            for c in CODES
-            if c in query.get("cdCat01", "").split(",")
-            or query.get("cdCat01From", "~") <= c <= query.get("cdCat01To", "")
-        ]
+        codes = [c for c in CODES if c in query["cdCat01"].split(",")]
         items = ["Unit1", "Unit2", *(f"{i}-Year" for i in _ITEMS)]
         items += [f"{i}-{m}" for m in _MONTHS for i in _ITEMS]
         cells = []
@@ -142,7 +139,7 @@ def routes(emulator: Emulator) -> list[Route]:
                             {"@cat01": code, "@cat02": f"{number}0", "@area": f"50{country}",
                              "@time": f"{year}000000", "$": line[item]}
                         )  # fmt: skip
-        if not cells:
+        if not cells or world["no_data"]:
             return JSONResponse(
                 {"GET_STATS_DATA": {"RESULT": {"STATUS": 1, "ERROR_MSG": "No data."}}}
             )
@@ -184,6 +181,26 @@ def routes(emulator: Emulator) -> list[Route]:
             }
         )
 
+    async def meta_info(request: Request) -> Response:
+        refused = refusal("GET_META_INFO", request)
+        if refused is not None:
+            return refused
+        classes = {
+            "cat01": ("Commodity", {c: f"Commodity {c}" for c in CODES}),
+            "area": ("Country", {f"50{c}": f"{c}_{name}" for c, name in COUNTRIES.items()}),
+        }
+        objects = [
+            {"@id": i, "@name": name, "CLASS": _few(found)} for i, (name, found) in classes.items()
+        ]
+        return JSONResponse(
+            {
+                "GET_META_INFO": {
+                    "RESULT": {"STATUS": 0, "ERROR_MSG": "Successfully completed."},
+                    "METADATA_INF": {"CLASS_INF": {"CLASS_OBJ": objects}},
+                }
+            }
+        )
+
     async def listing(request: Request) -> Response:
         query = request.query_params
         flow = _TCLASS[query["tclass2"]]
@@ -219,6 +236,7 @@ def routes(emulator: Emulator) -> list[Route]:
 
     return [
         Route("/rest/3.0/app/json/getStatsList", stats_list),
+        Route("/rest/3.0/app/json/getMetaInfo", meta_info),
         Route("/rest/3.0/app/json/getStatsData", stats_data),
         Route("/en/stat-search/files", listing),
         Route("/stat-search/file-download", download),
