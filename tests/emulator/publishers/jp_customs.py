@@ -2,7 +2,7 @@
 
 World: ``newest`` month; ``app_id``, the only one that is known (None for any); ``cells`` of an
 answer; ``release``, a number that goes into the numbers of files; ``error``, a status that the
-interface tells with 200.
+interface tells with 200; ``no_data``, it has none on anything.
 """
 
 from __future__ import annotations
