@@ -91,7 +91,8 @@ def test_code_of_one_schedule_is_asked_for_at_six_digits_in_the_other(
     seeds = tmp_path / "seeds"
     seeds.mkdir()
     (seeds / "ref_national_code.csv").write_text(
-        f"national_system,national_code\nHTS10,{NEO}\nSCHB10,{COMPOUNDS}\nCN8,85051110\n"
+        "national_system,national_code,valid_from,valid_to\n"
+        f"HTS10,{NEO},,\nSCHB10,{COMPOUNDS},,\nCN8,85051110,,\n"
     )
     result = house.night(seeds_dir=seeds, first_year=2026, today=emulator.today)
     assert names(result.editions[0]) == [

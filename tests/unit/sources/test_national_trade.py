@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pipelines.settings import Settings
 from pipelines.sources.fetching import FetchedDocument
 from pipelines.sources.label_maps import read_map
-from pipelines.sources.national_codes import national_codes
 from pipelines.sources.national_fetch import Ledger, YearWanted, digest, years_wanted
 from pipelines.sources.national_trade import known_quantity, number, weighed
 
@@ -130,15 +129,6 @@ def test_damaged_ledger_is_an_empty_one(tmp_path: Path, content: str) -> None:
 
 def test_order_of_codes_does_not_change_what_is_asked() -> None:
     assert digest(["a", "b"]) == digest(["b", "a"]) != digest(["a"])
-
-
-def test_codes_of_a_system_stand_once_and_sorted(tmp_path: Path) -> None:
-    (tmp_path / "ref_national_code.csv").write_text(
-        "national_system,national_code,valid_from\nUK8,28469020,\nUK8,28461000,1988\n"
-        "UK8,28469020,2016\nCN8,1,\n"
-    )
-    assert national_codes(tmp_path, "UK8") == ["28461000", "28469020"]
-    assert national_codes(tmp_path, "JP9") == []
 
 
 @pytest.mark.parametrize(
