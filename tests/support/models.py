@@ -1,8 +1,12 @@
-"""Models of the dbt project as plain SQL, for tests that run one of them on tables of their own."""
+"""Models of the dbt project as SQL for a plain DuckDB connection: ``ref('x')`` is table ``x``.
+
+A test fills the tables that a model reads with a few invented rows and asks the very SQL that the
+build runs.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from jinja2 import Environment
 
@@ -12,14 +16,20 @@ from tests.support.measures import render
 __all__ = ["model_sql"]
 
 _MODELS = PROJECT_ROOT / "dbt_project" / "models"
+#: Macros that models write into their SQL, each in a file of its name.
+_MACROS = ("row_key", "import_at_fob")
 
 
 def model_sql(name: str) -> str:
-    """The query of model ``name``; a ``ref`` stands for the table of its own name."""
-    [file] = _MODELS.rglob(f"{name}.sql")
-    template = Environment(autoescape=False).from_string(file.read_text(encoding="utf-8"))  # noqa: S701 - SQL, not HTML
+    """The query of the model ``name``.
 
-    def import_at_fob(*arguments: Any) -> str:
-        return render("import_at_fob", *arguments)
-
-    return template.render(ref=lambda model: model, import_at_fob=import_at_fob)
+    :raises FileNotFoundError: there is no such model.
+    """
+    file = next(_MODELS.rglob(f"{name}.sql"), None)
+    if file is None:
+        raise FileNotFoundError(f"no model {name} below {_MODELS}")
+    template = Environment(extensions=["jinja2.ext.do"], autoescape=False).from_string(  # noqa: S701 - SQL, not HTML
+        file.read_text(encoding="utf-8")
+    )
+    macros = {macro: partial(render, macro) for macro in _MACROS}
+    return template.render(ref=lambda table: table, **macros)
