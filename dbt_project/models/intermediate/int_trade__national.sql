@@ -1,6 +1,7 @@
 -- What countries report by lines of their own nomenclature, one row a line: the national
 -- publishers, and the lines beyond six digits that DataWeb and UN Comtrade carry. Values stay in
--- the reporter's currency and valuation. Rows that the publisher splits further (port, procedure) are summed.
+-- the reporter's currency and valuation. Rows that the publisher splits further (port, procedure)
+-- are summed.
 {% set columns -%}
     cells.source_edition_id, cells.flow, cells.national_system, cells.national_code,
     cells.code_level, cells.reference_year, cells.reference_month, cells.trade_value,
