@@ -175,6 +175,33 @@ bgs_statistics as (
     where series.material is not null
 ),
 
+world_mining_data as (
+    select
+        cells.cell_id,
+        cells.source_edition_id,
+        'wmd' as source_id,
+        'production' as measure,
+        series.material,
+        series.stage,
+        series.basis,
+        cells.series_label,
+        cast(series.is_primary as boolean) as is_primary,
+        countries.country_iso3,
+        cells.country_label as country_name_reported,
+        countries.area_type,
+        cells.reference_year,
+        cells.value * units.factor_to_t as value,
+        cells.value_low * units.factor_to_t as value_low,
+        cells.value_high * units.factor_to_t as value_high,
+        cells.value_flag
+    from {{ ref('stg_wmd__production') }} as cells
+    inner join {{ ref('series__wmd') }} as series on cells.series_label = series.series_label
+    inner join {{ ref('unit__wmd') }} as units on cells.unit_label = units.unit_label
+    inner join {{ ref('country__wmd') }} as countries
+        on cells.country_label = countries.country_label
+    where series.material is not null and units.factor_to_t is not null
+),
+
 together as (
     select * from usgs_summaries
     union all
@@ -185,6 +212,8 @@ together as (
     select * from iea
     union all
     select * from bgs_statistics
+    union all
+    select * from world_mining_data
 )
 
 select

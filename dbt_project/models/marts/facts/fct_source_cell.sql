@@ -11,6 +11,7 @@
     'stg_eu_crm__criticality',
     'stg_iea_cm__supply',
     'stg_bgs_wms__production',
+    'stg_wmd__production',
     'stg_wb_wgi__estimate',
     'stg_usitc_dataweb__trade'
 ] %}
