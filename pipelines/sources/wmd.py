@@ -63,20 +63,29 @@ def parse(edition: Edition, documents: Sequence[Document]) -> Parsed:
     :raises DocumentUnreadable: no workbook, or a sheet in an unknown layout.
     :raises UnknownLabel: a mineral, country or unit that the maps do not know.
     """
+    workbooks = read_workbooks(documents)
     cells = [
         cell
-        for workbook in read_workbooks(documents)
+        for workbook in workbooks
         for sheet in workbook.sheets
+        if not _is_prose(sheet)
         for cell in _cells(sheet)
     ]
     if not cells:
         raise DocumentUnreadable(
             "no sheet of production by country",
-            where=documents[0].name,
+            where=workbooks[0].part.name,
             remedy="give the workbook 6.4, production of individual countries by minerals",
         )
     frame = _judged(_labelled(edition, cells))
     return Parsed.of(TABLES, apply_corrections(edition, {PRODUCTION: frame}))
+
+
+def _is_prose(sheet: Sheet) -> bool:
+    """Whether a sheet holds words alone (a cover, notes)."""
+    return not any(
+        _NUMBER.fullmatch(text.strip()) for row in sheet.rows.values() for text in row.values()
+    )
 
 
 def _header(sheet: Sheet) -> tuple[int, dict[str, int], dict[int, int]]:

@@ -17,7 +17,7 @@ from pipelines.sources import load_source
 from pipelines.sources.base import Document
 from starter.writers.spreadsheet import Cell, write_workbook
 
-SOURCES = ("usgs_myb", "usitc_dataweb", "iea_cm")
+SOURCES = ("usgs_myb", "usitc_dataweb", "iea_cm", "wmd")
 
 #: Words that the readers look for, so that random sheets get past the first check.
 WORDS = [
@@ -31,6 +31,7 @@ WORDS = [
     "Classification System", "HTS Items", "Download Date", "2002-02-02", "Annual data Jan - Apr",
     "2001_Suppressed", "Total: ", "Total supply, base case (kt)", "Demand (kt)", "CC BY 4.0",
     "Copper - Mining", "Total", "Rest of world", "Top 3 share", "Notes", 0.5, -3, "1e999", "",
+    "unit", "kg", "metr. t", "data source", "e",
 ]  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def test_workbook_inside_a_zip_beside_prose_is_found(tmp_path: Path, source_id: 
 @pytest.mark.parametrize("source_id", SOURCES)
 @given(
     sheets=st.dictionaries(
-        st.sampled_from(["Query", "T8", "T2", "2 Supply"]),
+        st.sampled_from(["Query", "T8", "T2", "2 Supply", "Gold"]),
         st.lists(st.lists(st.sampled_from([None, *WORDS]), max_size=8), max_size=14),
         min_size=1,
         max_size=3,

@@ -121,6 +121,11 @@ def test_a_name_in_no_map_refuses_the_edition(
         read(tmp_path, edition, sheets)
 
 
+def test_a_sheet_of_words_is_passed_over(tmp_path: Path, edition: Edition) -> None:
+    parsed = read(tmp_path, edition, {"Notes": [["Country names follow ..."]], "Gold": GOLD})
+    assert {row[0] for row in rows(parsed, "sheet")} == {"Gold"}
+
+
 @pytest.mark.parametrize(
     ("sheet", "message"),
     [
@@ -129,6 +134,7 @@ def test_a_name_in_no_map_refuses_the_edition(
         ([["Country", "unit", 2001, 2001], ["China", "t", 1, 2]], "a year stands twice"),
         ([["Country", "unit", 2001], ["China", "t", 1, 2]], "a column without a year"),
         ([["Country", "unit", 2001]], "no sheet of production by country"),
+        ([["Words", "alone"]], "no sheet of production by country"),
     ],
 )
 def test_another_layout_refuses_the_edition(
