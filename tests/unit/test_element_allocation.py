@@ -427,6 +427,19 @@ def test_a_predominant_element_is_not_the_only_one(warehouse):
     assert short(rows) == {("ree_unallocated", "not_allocated"): 1}
 
 
+def test_a_line_in_no_table_counts_by_its_hs_code(warehouse):
+    unknown = {"form": None, "mapping_quality": None}
+    lines = [
+        line(None, 10, national_code="284690", code_level=6, **unknown),
+        line("Dy", 1, side="exporter"),
+        line(None, 3, side="exporter", **unknown),
+    ]
+    assert short(allocate(warehouse, [flow()], lines)) == {
+        ("Dy", "mirror_line"): 0.25,
+        ("ree_unallocated", "not_allocated"): 0.75,
+    }
+
+
 def test_trade_with_groups_of_countries_divides_nothing(warehouse):
     rows = allocate(warehouse, [flow()], [line("La", 10, partner_area_type="aggregate")])
     assert short(rows) == {("ree_unallocated", "not_allocated"): 1}
