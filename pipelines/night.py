@@ -9,7 +9,6 @@ import asyncio
 import inspect
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -28,6 +27,7 @@ from pipelines.errors import BuildFailed, FetchFailed, KeyMissing, MonaziteError
 from pipelines.ingest import (
     IngestResult,
     ensure_schemas,
+    incoming_folder,
     ingest_fetched,
     ingest_starter,
     known,
@@ -274,19 +274,14 @@ def _fetch(
         settings.fetch_dir / source.source_id / "requests.json", source.api.requests_per_day
     )
     options = fetch_options(settings, source, allowance, years=years, editions=editions)
-    incoming = settings.root / "incoming"
-    incoming.mkdir(parents=True, exist_ok=True)
 
     async def ask(into: Path) -> Any:
         async with PublisherClient.for_source(source, allowance=allowance) as client:
             held = known(settings, source.source_id)
             return await module.fetch(source, held, client, into, **options)
 
-    into = Path(tempfile.mkdtemp(prefix=f"{source.source_id}-", dir=incoming))
-    try:
+    with incoming_folder(settings, source.source_id) as into:
         return ingest_fetched(settings, catalog, asyncio.run(ask(into)))
-    finally:
-        shutil.rmtree(into, ignore_errors=True)
 
 
 def prepare_build(settings: Settings, catalog: Catalog, *, as_of: date | None = None) -> BuildPlan:

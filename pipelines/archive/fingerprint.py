@@ -38,7 +38,7 @@ _PACKAGE = "pipelines.sources"
 _CORRECTIONS = "ref_correction"
 #: Modules that bring documents but have no part in reading them, by the last part of their name.
 _NOT_READING = re.compile(
-    r"(?:\w+_)?fetch(?:ing)?|http(?:_\w+)?|redaction|sciencebase|mirror|allowance|spool"
+    r"(?:\w+_)?fetch(?:ing)?|http(?:_\w+)?|redaction|sciencebase|mirror|allowance|spool|packing"
 )
 #: What an edition's manifest holds that a release does not show.
 _NOT_SHOWN: dict[str, Any] = {

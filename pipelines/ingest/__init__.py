@@ -14,6 +14,7 @@ reads raw tables while others may write holds ``Archive(...).lock()`` as well.
 
 from pipelines.ingest.bring import ingest_documents, ingest_fetched, ingest_starter, known
 from pipelines.ingest.editions import write_edition_tables
+from pipelines.ingest.incoming import incoming_folder
 from pipelines.ingest.raw import ensure_schemas
 from pipelines.ingest.refresh import refresh_raw, retry_refused
 from pipelines.ingest.result import IngestResult
@@ -21,6 +22,7 @@ from pipelines.ingest.result import IngestResult
 __all__ = [
     "IngestResult",
     "ensure_schemas",
+    "incoming_folder",
     "ingest_documents",
     "ingest_fetched",
     "ingest_starter",

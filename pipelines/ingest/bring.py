@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.archive.profile import RawState
-from pipelines.archive.store import Archive, Original, StoredDocument, content_digest
+from pipelines.archive.store import (
+    Archive,
+    Original,
+    Refusal,
+    StoredDocument,
+    content_digest,
+)
 from pipelines.catalog import Catalog, Edition, Source
-from pipelines.errors import EditionRefused, UsageError
+from pipelines.errors import DocumentUnreadable, EditionRefused, UsageError
 from pipelines.ingest.door import Offer, take_in
 from pipelines.ingest.raw import ensure_schemas
 from pipelines.ingest.result import IngestResult, refused, unchanged
@@ -37,6 +43,10 @@ _LABEL = re.compile(r"[A-Za-z0-9]")
 #: Control characters, and bytes that are no UTF-8.
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHEET = "edition.yml"
+#: Refusals of bytes that say nothing; the others are of what the publisher does say.
+_UNREADABLE = frozenset({DocumentUnreadable.__name__, EditionRefused.__name__})
+#: For so long what cannot be read is asked for again; then it is taken as the publisher's word.
+_UNREADABLE_ASKED_AGAIN = timedelta(days=3)
 
 
 @contextmanager
@@ -203,7 +213,11 @@ def _label_inside(source: Source, path: Path) -> str | None:
 
 
 def known(settings: Settings, source_id: str) -> Known:
-    """What the archive holds of a source, for ``fetch``: accepted, or refused and kept."""
+    """What the archive holds of a source, for ``fetch``: accepted, or refused and kept.
+
+    What was refused as unreadable in the last days is left out, so that it is asked for again: a
+    publisher who had a fault may have mended it without a new version or ETag.
+    """
     archive = Archive(settings.archive_dir)
     held = [
         (e.accepted_at, e.edition_id, e.edition.label, e.publisher_version, e.documents)
@@ -211,7 +225,7 @@ def known(settings: Settings, source_id: str) -> Known:
     ] + [
         (r.refused_at, r.edition.edition_id, r.edition.label, r.edition.version, r.documents)
         for r in archive.refusals(source_id)
-        if r.is_kept
+        if r.is_kept and not _may_be_mended(r)
     ]
     return Known(
         editions=tuple(
@@ -224,6 +238,11 @@ def known(settings: Settings, source_id: str) -> Known:
             for _, _, label, version, documents in sorted(held, key=lambda h: h[:2])
         )
     )
+
+
+def _may_be_mended(refusal: Refusal) -> bool:
+    is_recent = datetime.now(UTC) - refusal.refused_at < _UNREADABLE_ASKED_AGAIN
+    return refusal.kind in _UNREADABLE and is_recent
 
 
 def _as_held(archive: Archive, document: StoredDocument) -> HeldDocument:
@@ -258,7 +277,10 @@ def ingest_fetched(
         for edition in fetched.editions:
             try:
                 offer = _offer_fetched(archive, source, edition)
-                results.append(take_in(settings, archive, offer))
+                result = take_in(settings, archive, offer)
+                if result.refused is not None:
+                    _forget_spooled(settings, edition)
+                results.append(result)
             except (EditionRefused, UsageError) as error:
                 identity = _identity(source, edition)
                 results.append(refused(source.source_id, edition.label, identity.edition_id, error))
@@ -272,6 +294,15 @@ def ingest_fetched(
         identity = source.edition(failure.label)
         results.append(refused(source.source_id, failure.label, identity.edition_id, failure.error))
     return results
+
+
+def _forget_spooled(settings: Settings, edition: FetchedEdition) -> None:
+    """Answers that were refused are not offered again by the spool that kept them: the archive has
+    their bytes.
+    """
+    for document in edition.documents:
+        if settings.fetch_dir in document.path.parents:
+            document.path.unlink(missing_ok=True)
 
 
 def _identity(source: Source, fetched: FetchedEdition) -> Edition:

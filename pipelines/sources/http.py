@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
 import math
@@ -52,7 +51,7 @@ from pipelines.sources.http_transfer import (
     Unpacker,
     refuse_page,
 )
-from pipelines.sources.mirror import MirrorTransport, mirrored
+from pipelines.sources.mirror import MirrorTransport, is_loopback, mirrored
 from pipelines.sources.redaction import install_log_filter, redact
 
 if TYPE_CHECKING:
@@ -115,11 +114,10 @@ class Probe:
 
     def is_same_as(self, held: HeldDocument) -> bool | None:
         """Whether these headers are those of ``held``; None where they cannot tell."""
+        if None not in (self.size_bytes, held.size_bytes) and self.size_bytes != held.size_bytes:
+            return False
         if self.etag and held.etag:
             return self.etag.removeprefix("W/") == held.etag.removeprefix("W/")
-        sizes = {self.size_bytes, held.size_bytes} - {None}
-        if len(sizes) > 1:
-            return False
         if self.last_modified and held.last_modified:
             return self.last_modified == held.last_modified
         return None
@@ -556,15 +554,15 @@ class PublisherClient:
     def _admit(self, url: httpx.URL, *, asked: str, is_redirect: bool) -> None:
         """:raises FetchFailed: ``url`` is not one that this client may ask."""
         host = url.host.lower().rstrip(".")
-        is_loopback = _is_loopback(host)
+        is_local = is_loopback(host)
         came_by = "redirected to " if is_redirect else ""
-        if url.scheme != "https" and not (url.scheme == "http" and is_loopback):
+        if url.scheme != "https" and not (url.scheme == "http" and is_local):
             raise FetchFailed(
                 f"{came_by}{redact(str(url))} is not https",
                 where=redact(asked),
                 remedy="use the https address",
             )
-        is_usual_port = url.port is None or is_loopback
+        is_usual_port = url.port is None or is_local
         if (host in self._hosts and is_usual_port) or f"{host}:{url.port}" in self._hosts:
             return
         place = host if is_usual_port else f"{host}:{url.port}"
@@ -575,18 +573,21 @@ class PublisherClient:
         )
 
     def _attach_key(self, request: httpx.Request) -> None:
-        # A request that follows a redirect has inherited the headers of the first.
+        # A request that follows a redirect has inherited the headers of the first, and a publisher
+        # may have repeated the first's parameters in the address that it names.
         for key in self._keys:
             if key.header:
                 request.headers.pop(key.header, None)
+            elif key.parameter and key.parameter in request.url.params:
+                request.url = request.url.copy_remove_param(key.parameter)
         for key in self._keys:
             if request.url.host.lower() != key.host.lower():
                 continue
             if key.header:
                 request.headers[key.header] = key.value.get_secret_value()
             elif key.parameter:
-                shown = {key.parameter: key.value.get_secret_value()}
-                request.url = request.url.copy_merge_params(shown)
+                secret = key.value.get_secret_value()
+                request.url = request.url.copy_add_param(key.parameter, secret)
 
     def _lane(self, url: httpx.URL) -> Lane:
         name = f"{url.host}:{url.port or ''}"
@@ -601,7 +602,9 @@ class PublisherClient:
             return
         said = await self._excerpt(response)
         response.extensions["monazite_said"] = said
-        if not _QUOTA.search(said):
+        wait = http_headers.retry_after(response, math.inf)
+        is_soon = wait is not None and wait <= self.settings.retry_after_max_seconds
+        if is_soon or not _QUOTA.search(said):
             return
         if self._allowance is not None:
             self._allowance.exhaust()
@@ -795,12 +798,3 @@ def _too_large(size: int, limit: int, response: httpx.Response) -> FetchFailed:
 
 def _times(attempts: int) -> str:
     return "once" if attempts == 1 else f"{attempts} times"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

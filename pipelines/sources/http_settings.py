@@ -6,7 +6,9 @@ import importlib.metadata
 import os
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
+import httpx
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -17,7 +19,8 @@ from pydantic_settings import (
 
 from pipelines.errors import UsageError
 from pipelines.settings import PROJECT_ROOT
-from pipelines.sources.redaction import register_secret
+from pipelines.sources.mirror import is_loopback
+from pipelines.sources.redaction import SHORTEST_SECRET, register_secret
 
 __all__ = ["ApiKey", "HttpSettings", "user_agent"]
 
@@ -68,6 +71,23 @@ class HttpSettings(BaseSettings):
             raise ValueError("must be a mail address or url in plain ASCII, without brackets")
         return text
 
+    @field_validator("mirror")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        text = (value or "").strip().rstrip("/")
+        if not text:
+            return None
+        try:
+            url = httpx.URL(text)
+        except httpx.InvalidURL:
+            raise ValueError("is not an address") from None
+        if url.userinfo or url.query or url.fragment or not url.host:
+            raise ValueError("must be scheme, host, port and path only")
+        # Keys go there as well.
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
+            raise ValueError("must be https, or http on this machine")
+        return text
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -99,8 +119,11 @@ class ApiKey:
 
     def __post_init__(self) -> None:
         secret = self.value.get_secret_value()
-        register_secret(secret)
-        register_secret(secret.rpartition(" ")[2])
+        for form in (secret, secret.rpartition(" ")[2]):
+            register_secret(form)
+            # As it stands in an address.
+            register_secret(quote(form, safe=""))
+            register_secret(str(httpx.QueryParams({"": form}))[1:])
 
     @classmethod
     def from_environment(
@@ -121,9 +144,9 @@ class ApiKey:
         secret = os.environ.get(variable, "").strip()
         if not secret:
             return None
-        if not re.fullmatch(r"[\x21-\x7e]+", secret):
+        if not re.fullmatch(r"[\x21-\x7e]+", secret) or len(secret) < SHORTEST_SECRET:
             raise UsageError(
-                f"{variable} holds blanks or characters outside ASCII",
+                f"{variable} holds blanks or characters outside ASCII, or is too short for a key",
                 remedy="set it to the key as the publisher gave it",
             )
         return cls(host=host, value=SecretStr(prefix + secret), header=header, parameter=parameter)

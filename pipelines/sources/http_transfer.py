@@ -18,9 +18,18 @@ import httpx
 
 from pipelines.errors import FetchFailed
 from pipelines.sources import http_headers
+from pipelines.sources.packing import why_not_whole
 from pipelines.sources.redaction import redact
 
-__all__ = ["Expected", "Pace", "Transfer", "TransientError", "Unpacker", "refuse_page"]
+__all__ = [
+    "Expected",
+    "Pace",
+    "Transfer",
+    "TransientError",
+    "Unpacker",
+    "refuse_page",
+    "sha256_of",
+]
 
 _INFLATE_STEP = 1 << 20
 _HEAD_BYTES = 64
@@ -189,9 +198,11 @@ class Transfer:
     def begin(self, response: httpx.Response) -> None:
         """Start with the whole file, as the headers of ``response`` announce it.
 
-        :raises FetchFailed: they announce other than what is expected, or more than fits.
+        :raises FetchFailed: they announce a web page, other than what is expected, or more than
+            fits.
         """
         self.restart()
+        refuse_page(response, b"")
         self.etag = http_headers.etag(response)
         self.last_modified = http_headers.last_modified(response)
         self.media_type = http_headers.media_type(response) or None
@@ -252,9 +263,11 @@ class Transfer:
     def check(self) -> None:
         """All attempts are over.
 
-        :raises FetchFailed: the bytes are not those that the publisher promised.
+        :raises FetchFailed: the bytes are not those that the publisher promised, or a packed file
+            without a promised checksum shows that it was cut.
         """
         wanted = self.expected
+        is_promised = False
         if not self.received and wanted.size_bytes != 0:
             raise FetchFailed("file is empty", where=redact(self.url), remedy="run again later")
         for promised in (self.total, wanted.size_bytes):
@@ -264,8 +277,21 @@ class Transfer:
             ("md5", self.md5.hexdigest(), wanted.md5),
             ("sha256", self.sha256.hexdigest(), wanted.sha256),
         ):
-            if promise is not None and digest != promise.lower():
+            if promise is None:
+                continue
+            if digest != promise.lower():
                 raise self._differs(kind, digest, promise.lower())
+            is_promised = True
+        if is_promised:
+            return  # these are the publisher's bytes, whatever they are
+        self._open_file.flush()
+        damage = why_not_whole(self._open_path)
+        if damage is not None:
+            raise FetchFailed(
+                f"{damage} ({self.received:,} bytes came)",
+                where=redact(self.url),
+                remedy="run again later; if it stays, the publisher's file is damaged",
+            )
 
     def put_in_place(self, target: Path) -> None:
         """The file takes its name, in one step, after its bytes are on the disk.
@@ -296,6 +322,15 @@ class Transfer:
             where=redact(self.url),
             remedy="run again later; if it stays, the publisher's listing or file is damaged",
         )
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes, lower-case hexadecimal.
+
+    :raises OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_page(response: httpx.Response, head: bytes) -> None:

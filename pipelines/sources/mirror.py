@@ -2,13 +2,46 @@
 
 ``https://host/path`` is asked as ``<mirror>/host/path``. This happens below everything else, so
 that rules on hosts, keys, redirects and retries hold for the publisher's own addresses.
+
+What came from a loopback address is a stand-in's and may be made up (:func:`is_stand_in`).
 """
 
 from __future__ import annotations
 
+import ipaddress
+
 import httpx
 
-__all__ = ["MirrorTransport", "mirrored"]
+__all__ = ["MirrorTransport", "is_loopback", "is_stand_in", "mirrored"]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("www.example.org")
+    (True, True, False)
+    """
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_stand_in(url: str | None) -> bool:
+    """Whether a document of this address came from this machine and not from its publisher.
+
+    >>> is_stand_in("http://127.0.0.1:8765/www.example.org/a"), is_stand_in(None)
+    (True, False)
+    """
+    if not url:
+        return False
+    try:
+        return is_loopback(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def mirrored(url: httpx.URL | str, mirror: str) -> httpx.URL:
@@ -33,6 +66,8 @@ class MirrorTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer from the stand-in, as an answer to the request as it was made."""
+        if is_loopback(request.url.host):
+            return await self._http.handle_async_request(request)
         url = mirrored(request.url, self._mirror)
         headers = request.headers.copy()
         headers["Host"] = url.netloc.decode("ascii")

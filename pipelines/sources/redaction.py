@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 
-__all__ = ["REDACTED", "install_log_filter", "redact", "register_secret"]
+__all__ = ["REDACTED", "SHORTEST_SECRET", "install_log_filter", "redact", "register_secret"]
 
 REDACTED = "***"
 
@@ -30,7 +30,7 @@ _LOGGERS = (
 #: These write header blocks in a packed form, in which no value can be found again.
 _PACKED_LOGGERS = ("hpack.",)
 #: A shorter value would blank out ordinary words.
-_SHORTEST_SECRET = 6
+SHORTEST_SECRET = 6
 
 _KEY_PARAMETER = re.compile(
     r"""(?P<head>[?&;]
@@ -53,7 +53,7 @@ def register_secret(value: str) -> None:
 
     Values shorter than six characters are not remembered: they occur in ordinary text.
     """
-    if len(value) >= _SHORTEST_SECRET:
+    if len(value) >= SHORTEST_SECRET:
         _secrets.add(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import time
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
@@ -12,11 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import parse_qs
 
-from starlette.routing import Mount, Router
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.settings import PROJECT_ROOT
 from tests.emulator import publishers
+from tests.emulator.faults import Faults
 
 __all__ = ["Asked", "Emulator", "publisher_modules"]
 
@@ -52,7 +54,9 @@ class Emulator:
     :param starter: folder of the figures that are served for the starter's publishers.
     :param today: the day that publishers believe it is.
     :param only: source ids; None for all.
+    :param modules: publishers by source id; None for those of :mod:`tests.emulator.publishers`.
     :ivar requests: what was asked, in the order in which it came.
+    :ivar faults: what goes wrong.
     :ivar world: what publishers keep between requests (quota used, versions served), by source id;
         a test changes it to make something new appear.
     """
@@ -62,23 +66,35 @@ class Emulator:
         starter: Path = PROJECT_ROOT / "starter",
         *,
         today: date = date(2026, 11, 25),
-        only: tuple[str, ...] | None = None,
+        only: Collection[str] | None = None,
+        modules: Mapping[str, ModuleType] | None = None,
     ) -> None:
         self.starter = starter
         self.today = today
         self.requests: list[Asked] = []
         self.world: dict[str, dict[str, object]] = {}
-        self._only = only
+        self.faults = Faults()
+        served = publisher_modules() if modules is None else dict(modules)
+        if only is not None:
+            if unknown := set(only) - served.keys():
+                raise KeyError(", ".join(sorted(unknown)))
+            served = {source_id: served[source_id] for source_id in sorted(only)}
+        self.modules = served
         self._router = self._build()
 
     def _build(self) -> ASGIApp:
-        mounts = []
-        for source_id, module in publisher_modules().items():
-            if self._only is not None and source_id not in self._only:
-                continue
+        # Several publishers may live on one host.
+        by_host: dict[str, list[BaseRoute]] = {}
+        for source_id, module in self.modules.items():
             self.world.setdefault(source_id, {})
-            mounts += [Mount(f"/{host}", routes=module.routes(self)) for host in module.HOSTS]
-        return Router(mounts)
+            for host in module.HOSTS:
+                by_host.setdefault(host, []).extend(module.routes(self))
+        return Router([Mount(f"/{host}", routes=routes) for host, routes in by_host.items()])
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All host names that are answered for."""
+        return tuple(sorted({h for module in self.modules.values() for h in module.HOSTS}))
 
     def asked(self, host: str | None = None) -> list[Asked]:
         """What was asked of one host, or of all."""
@@ -89,17 +105,27 @@ class Emulator:
         return Counter(r.host for r in self.requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            _, host, *rest = scope["path"].split("/")
-            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-            self.requests.append(
-                Asked(
-                    host=host,
-                    path="/" + "/".join(rest),
-                    method=scope["method"],
-                    query={k: v[-1] for k, v in query.items()},
-                    headers=headers,
-                )
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        _, host, *rest = scope["path"].split("/")
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        self.requests.append(
+            Asked(
+                host=host,
+                path="/" + "/".join(rest),
+                method=scope["method"],
+                query={k: v[-1] for k, v in query.items()},
+                headers=headers,
             )
-        await self._router(scope, receive, send)
+        )
+        query_string = scope["query_string"].decode("latin-1")
+        await self.faults.answer(
+            self._router,
+            scope,
+            receive,
+            send,
+            host=host,
+            path="/".join(["", *rest]) + (f"?{query_string}" if query_string else ""),
+        )

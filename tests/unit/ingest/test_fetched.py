@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date, datetime
+import shutil
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -197,12 +198,33 @@ def test_other_limits_or_another_neighbour_are_looked_at_again(house: House) -> 
     assert [r.changed for r in retry_refused(house.settings, catalog)] == [True]
 
 
+def test_what_cannot_be_read_is_asked_for_again_for_some_days(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slip = house.write("toy_2026.csv", "<html>not found</html>")
+    assert bring(house, FetchedEdition("2026", (document(slip),)))[0].refused is not None
+    assert known(house.settings, "toy_mine").editions == ()
+
+    monkeypatch.setattr("pipelines.ingest.bring._UNREADABLE_ASKED_AGAIN", timedelta(0))
+    assert [e.label for e in known(house.settings, "toy_mine").editions] == ["2026"]
+
+
+def test_a_spool_does_not_offer_again_what_was_refused(house: House) -> None:
+    place = house.settings.fetch_dir / "toy_mine" / "2026" / "toy_2026.csv"
+    place.parent.mkdir(parents=True)
+    shutil.copy(house.write("toy_2026.csv", "<html>not found</html>"), place)
+    kept = house.document("toy_2027.csv")
+    bring(house, FetchedEdition("2026", (document(place), document(kept))))
+    assert not place.exists()
+    assert kept.exists()
+
+
 def test_a_slip_that_the_publisher_took_back_is_forgotten(house: House) -> None:
     good = FetchedEdition("2026", (document(house.document("toy_2026.csv")),))
     bring(house, good)
     slip = house.write("slip/toy_2026.csv", "<html>not found</html>")
     assert bring(house, FetchedEdition("2026", (document(slip),)))[0].refused is not None
-    assert len(known(house.settings, "toy_mine").editions) == 2
+    assert len(house.archive.refusals()) == 1
 
     assert bring(house, good)[0].changed is False
 

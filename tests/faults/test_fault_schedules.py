@@ -1,0 +1,133 @@
+"""Whatever goes wrong in whatever order: the end is that of a night in which nothing did."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.settings import Settings
+from tests.emulator.app import publisher_modules
+from tests.emulator.faults import schedule
+from tests.emulator.serving import serving
+from tests.support.nights import (
+    TOYS,
+    Warehouse,
+    catalogue,
+    emulator,
+    small_starter,
+    toy_readers,
+)
+
+#: Schedules of the suite, and of `make test-all`.
+SAMPLE = range(8)
+ALL = range(8, 208)
+_BLOCK = 10
+
+#: Where a row stands in a document: pages may be cut otherwise after a fault.
+_PLACES = ("cell_id", "document_name", "document_sha256", "row_number")
+
+Tables = dict[str, pl.DataFrame]
+
+
+class Clean:
+    """The raw tables of single sources after a night in which nothing went wrong."""
+
+    def __init__(self, folder: Path) -> None:
+        self.starter = small_starter(folder / "starter")
+        self.catalog = catalogue()
+        self._folder = folder
+        self._tables: dict[str, Tables] = {}
+
+    def tables(self, source_id: str) -> Tables:
+        if source_id not in self._tables:
+            settings = Settings(home=self._folder / source_id, starter=self.starter)
+            with serving(emulator(self.starter, only=[source_id])) as mirror:
+                house = Warehouse(settings, self.catalog, mirror)
+                house.nights_until_nothing_is_new([source_id])
+            self._tables[source_id] = house.raw()
+            assert self._tables[source_id], f"{source_id} brings nothing"
+        return self._tables[source_id]
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
+    with toy_readers():
+        yield Clean(tmp_path_factory.mktemp("clean"))
+
+
+def has_same_rows(table: pl.DataFrame, other: pl.DataFrame) -> bool:
+    """Whether two tables hold the same rows, each as often, wherever they were printed."""
+    if table.equals(other):
+        return True
+    one, two = (t.drop(_PLACES, strict=False).sort(pl.all()) for t in (table, other))
+    return one.equals(two)
+
+
+def check(number: int, among: list[str], clean: Clean, folder: Path, *, most: int = 3) -> None:
+    """Run the schedule of this number on publishers drawn by it, and then clean nights."""
+    chance = random.Random(number)  # noqa: S311 - to be replayed
+    sources = sorted(chance.sample(among, k=min(len(among), chance.randint(1, most))))
+    publishers = emulator(clean.starter, only=sources)
+    faults = schedule(number, publishers.hosts)
+    told = f"schedule {number} of {sources}: " + "; ".join(map(str, faults))
+    settings = Settings(home=folder / str(number), starter=clean.starter)
+    wanted = {name: t for source_id in sources for name, t in clean.tables(source_id).items()}
+    with serving(publishers) as mirror:
+        house = Warehouse(settings, clean.catalog, mirror)
+        publishers.faults.set(*faults)
+        for _ in range(chance.randint(1, 2)):
+            said = house.night(sources)
+            for failure in (f for s in said.values() for f in s.failures):
+                assert failure.isprintable(), told
+                assert 20 < len(failure) < 800, told
+                assert "Traceback" not in failure, told
+                assert " [" in failure, f"{told}: says no place: {failure}"
+            assert house.left_over() == [], told
+            for name, table in house.raw().items():
+                assert name in wanted, f"{told}: {name} is of no clean night"
+                assert has_same_rows(table, wanted[name]), f"{told}: {name} is not whole"
+            house.next_day()
+        publishers.faults.lift()
+        try:
+            house.nights_until_nothing_is_new(sources)
+        except AssertionError as error:
+            raise AssertionError(f"{told}: {error}") from error
+    got = house.raw()
+    assert sorted(got) == sorted(wanted), told
+    for name, table in got.items():
+        assert has_same_rows(table, wanted[name]), f"{told}: {name}"
+    assert house.left_over() == [], told
+
+
+@pytest.mark.parametrize("number", SAMPLE)
+def test_nights_after_faults_end_as_if_there_had_been_none(
+    number: int,
+    clean: Clean,
+    tmp_path: Path,
+    toy_keys: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    check(number, [*TOYS, "usgs_mcs"], clean, tmp_path, most=2)
+    assert not [r for r in caplog.records if r.exc_info]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("first", ALL[::_BLOCK])
+def test_two_hundred_schedules_on_every_publisher_end_as_if_there_had_been_no_fault(
+    first: int, clean: Clean, tmp_path: Path, toy_keys: dict[str, str]
+) -> None:
+    among = [*TOYS, *publisher_modules()]
+    for number in range(first, first + _BLOCK):
+        check(number, among, clean, tmp_path)
+
+
+def test_a_schedule_is_the_same_for_the_same_number() -> None:
+    hosts = ("a.example.org", "b.example.org")
+    assert schedule(7, hosts) == schedule(7, tuple(reversed(hosts)))
+    assert len({schedule(number, hosts) for number in range(50)}) == 50
