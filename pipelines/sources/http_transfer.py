@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import secrets
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -173,10 +172,13 @@ class Transfer:
 
     @contextlib.contextmanager
     def temporary_file(self, target: Path) -> Iterator[None]:
-        """Open the file that the bytes go to; it is gone afterwards unless it was put in place."""
+        """Open the file that the bytes go to; it is gone afterwards unless it was put in place.
+
+        Its name is the target's, so that what a killed process has left is written over.
+        """
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = target.with_name(f".{secrets.token_hex(8)}.part")
-        with path.open("xb") as handle:
+        path = target.with_name(f".{target.name}.part")
+        with path.open("wb") as handle:
             self._path, self._file = path, handle
             try:
                 yield
