@@ -30,7 +30,6 @@ from cryptography.x509.oid import NameOID
 from pipelines.errors import FetchFailed
 from pipelines.settings import PROJECT_ROOT
 from pipelines.sources.http import PublisherClient
-
 from tests.emulator.app import Emulator
 from tests.emulator.faults import Fault, Kind
 from tests.support.asking import quick
@@ -362,7 +361,7 @@ with toy_readers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", [0, 40, 150, 3000])
+@pytest.mark.parametrize("most", [0, 40, 150, 1500])
 def test_full_disk(opened: Opened, most: int) -> None:
     house, _ = opened("toy_files")
     run = subprocess.run(

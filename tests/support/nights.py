@@ -133,6 +133,7 @@ class Warehouse:
             path.relative_to(root).as_posix()
             for path in root.rglob("*")
             if path.is_file()
+            and path.suffix != ".lock"
             and (path.suffix in (".part", ".tmp") or root / "incoming" in path.parents)
         ]
         return unfinished + [str(problem) for problem in self.archive.verify()]
