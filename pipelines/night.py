@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipelines.archive.fingerprint import release_id
 from pipelines.archive.profile import RawState
@@ -233,8 +233,8 @@ def fetch_options(
 
     :param years: ask for these years only.
     :param editions: ask for these editions only.
-    :raises UsageError: ``[fetch.<source>]`` holds an option that the source does not know, or it
-        cannot be asked by year or edition.
+    :raises UsageError: ``[fetch.<source>]`` holds an option that the source does not know or a
+        value that it cannot take, or it cannot be asked by year or edition.
     """
     source_id = source.source_id
     module: Any = load_source(source_id)
@@ -247,7 +247,7 @@ def fetch_options(
         "editions": editions,
     }
     chosen = settings.fetch.get(source_id, {})
-    for option in chosen:
+    for option, value in chosen.items():
         if option not in takes or option in ours:
             known_options = ", ".join(sorted(set(takes) - set(ours))) or "none"
             raise UsageError(
@@ -255,10 +255,28 @@ def fetch_options(
                 where="monazite.toml",
                 remedy=f"[fetch.{source_id}] may hold: {known_options}",
             )
+        chosen = {**chosen, option: _fitting(module.fetch, source_id, option, value)}
     for option in ("years", "editions"):
         if ours[option] is not None and option not in takes:
             raise UsageError(f"{source_id} cannot be asked for single {option}")
     return {k: v for k, v in ours.items() if k in takes} | chosen
+
+
+def _fitting(fetch: Any, source_id: str, option: str, value: Any) -> Any:
+    """``value`` as the type that ``fetch`` gives this option.
+
+    :raises UsageError: it is none.
+    """
+    wanted = inspect.get_annotations(fetch, eval_str=True)[option]
+    try:
+        return TypeAdapter(wanted).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(
+            f"option {option} of {source_id} cannot be {str(value)[:80]!r}: "
+            f"{error.errors()[0]['msg']}",
+            where="monazite.toml",
+            remedy=f"mend {option} in [fetch.{source_id}]",
+        ) from error
 
 
 def _fetch(

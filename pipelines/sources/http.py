@@ -42,7 +42,12 @@ from pipelines.errors import FetchFailed, KeyMissing, UsageError
 from pipelines.sources import http_headers
 from pipelines.sources.allowance import Allowance, QuotaSpent
 from pipelines.sources.fetching import FetchedDocument, HeldDocument
-from pipelines.sources.http_settings import ApiKey, HttpSettings, user_agent
+from pipelines.sources.http_settings import (
+    ApiKey,
+    HttpSettings,
+    read_http_settings,
+    user_agent,
+)
 from pipelines.sources.http_transfer import (
     Expected,
     Pace,
@@ -153,7 +158,7 @@ class PublisherClient:
         passing: Iterable[int] = (),
         progress: Progress | None = None,
     ) -> None:
-        self.settings = settings or HttpSettings()
+        self.settings = settings or read_http_settings()
         self._hosts = frozenset(h.lower().rstrip(".") for h in hosts)
         self._keys = tuple(keys)
         self._allowance = allowance
@@ -198,7 +203,7 @@ class PublisherClient:
                 f"{source.source_id} has no address that a program may ask",
                 remedy=f"download it by hand and use: monazite import {source.source_id} FILE",
             )
-        settings = settings or HttpSettings()
+        settings = settings or read_http_settings()
         pace = source.api.requests_per_minute
         if pace is not None and settings.mirror is None:
             spacing = max(settings.spacing_seconds, 60 / pace)

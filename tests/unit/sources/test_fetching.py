@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -88,3 +89,29 @@ def test_every_name_is_one_short_component(name: str, taken: list[str]) -> None:
     assert len(safe.encode()) <= 200
     assert safe.casefold() not in {t.casefold() for t in taken}
     assert safe_file_name(name, taken=taken) == safe
+
+
+def test_held_document_goes_into_a_new_edition_as_it_was_brought(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    held = HeldDocument(
+        name="a.csv",
+        sha256="1" * 64,
+        url="https://x/a.csv",
+        size_bytes=3,
+        md5="2" * 32,
+        etag='"v1"',
+        last_modified="Sun, 01 Mar 2026 00:00:00 GMT",
+        path=path,
+        retrieved_at=at,
+    )
+    again = held.again()
+    assert (again.name, again.path, again.url) == ("a.csv", path, "https://x/a.csv")
+    assert (again.sha256, again.md5, again.size_bytes) == ("1" * 64, "2" * 32, 3)
+    assert (again.etag, again.last_modified) == ('"v1"', "Sun, 01 Mar 2026 00:00:00 GMT")
+    assert again.retrieved_at == at
+
+
+def test_held_document_of_which_nobody_said_where_it_lies_cannot_be_brought_again() -> None:
+    with pytest.raises(ValueError, match=r"nobody said where a\.csv lies"):
+        OLD.again()
