@@ -190,6 +190,27 @@ def ui(
     return serve_ui(_console, port=port)
 
 
+@app.command
+def emulate(
+    *,
+    port: Annotated[
+        int, Parameter(help="Port on 127.0.0.1.", validator=Number(gte=1, lte=65535))
+    ] = 8765,
+    only: Annotated[
+        tuple[str, ...],
+        Parameter(help="Stand in for this source only; may be repeated.", negative=""),
+    ] = (),
+    faults: Annotated[
+        int | None,
+        Parameter(help="Let answers go wrong, by the schedule of this number.", negative=""),
+    ] = None,
+) -> int:
+    """Stand in for the publishers on loopback, with figures that may be made up (clones only)."""
+    from pipelines.commands.emulate import emulate as serve
+
+    return serve(_console, port=port, only=only, faults=faults)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: run a command, print errors as one line, set the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)

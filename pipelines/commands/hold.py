@@ -15,6 +15,7 @@ from pipelines.errors import ArchiveDamaged, MonaziteError
 from pipelines.ingest.visits import stale_sources
 from pipelines.publish.reader import ReleaseInfo, list_releases, open_release
 from pipelines.settings import Settings
+from pipelines.sources.mirror import is_stand_in
 
 __all__ = ["show_status", "verify_all"]
 
@@ -56,6 +57,9 @@ def show_status(console: Console) -> int:
             }
             table.add_row(*(told[name] for name in names))
     show_table(console, table)
+    for archived in archive.editions():
+        if url := next((d.url for d in archived.documents if is_stand_in(d.url)), None):
+            say(console, f"from a stand-in, never public: {archived.edition_id} ({url})")
     for refusal in archive.refusals():
         say(console, f"refused: {refusal}", style="yellow")
     for source_id, reason in stale_sources(settings, catalog).items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import warnings
@@ -13,13 +12,11 @@ from rich.console import Console
 
 from pipelines.commands.display import say
 from pipelines.commands.home import prepare_dagster_home, read_settings
-from pipelines.errors import MonaziteError
+from pipelines.commands.ports import LOOPBACK, refuse_taken
 from pipelines.resources import dbt_project
 from pipelines.settings import PROJECT_ROOT
 
 __all__ = ["serve_ui"]
-
-_LOOPBACK = "127.0.0.1"
 
 
 def serve_ui(console: Console, *, port: int) -> int:
@@ -28,7 +25,7 @@ def serve_ui(console: Console, *, port: int) -> int:
     :raises MonaziteError: the port is taken.
     """
     settings = read_settings()
-    _refuse_taken(port)
+    refuse_taken(port)
     prepare_dagster_home(settings)
     dbt_project(settings)  # made once here, so that no code server has to
     with warnings.catch_warnings():
@@ -39,7 +36,7 @@ def serve_ui(console: Console, *, port: int) -> int:
 
         with dg.DagsterInstance.get() as instance:
             show_known_partitions(instance)
-    say(console, f"http://{_LOOPBACK}:{port}  (ready in half a minute; stop with Ctrl-C)")
+    say(console, f"http://{LOOPBACK}:{port}  (ready in half a minute; stop with Ctrl-C)")
     return subprocess.run(  # noqa: S603 - our own executable, no user input
         [
             str(Path(sys.executable).with_name("dagster")),
@@ -47,7 +44,7 @@ def serve_ui(console: Console, *, port: int) -> int:
             "--workspace",
             str(PROJECT_ROOT / "workspace.yaml"),
             "--host",
-            _LOOPBACK,
+            LOOPBACK,
             "--port",
             str(port),
         ],
@@ -56,16 +53,3 @@ def serve_ui(console: Console, *, port: int) -> int:
         cwd=settings.dagster_dir,
         check=False,
     ).returncode
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_LOOPBACK, port))
-        except OSError as error:
-            raise MonaziteError(
-                f"port {port} cannot be used: {error.strerror}",
-                where=_LOOPBACK,
-                remedy="stop what listens there, or choose another with --port",
-            ) from error

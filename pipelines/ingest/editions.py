@@ -16,6 +16,7 @@ from pipelines.archive.store import Archive, ArchivedEdition
 from pipelines.catalog import Catalog, Redistribution
 from pipelines.ingest.raw import write_table
 from pipelines.settings import Settings
+from pipelines.sources.mirror import is_stand_in
 
 __all__ = ["write_edition_tables"]
 
@@ -90,7 +91,8 @@ def write_edition_tables(settings: Settings, catalog: Catalog) -> dict[str, int]
     """Write the three tables; their rows.
 
     ``redistribution`` of an edition is the stricter of what the catalogue says now and what it
-    said on the day of acceptance; an ``unknown`` of that day gives way to what is known now.
+    said on the day of acceptance; an ``unknown`` of that day gives way to what is known now. What
+    came from this machine in a publisher's place may be made up and is never passed on.
 
     :raises ArchiveDamaged: a manifest cannot be read.
     :raises MonaziteError: a table cannot be written.
@@ -120,6 +122,8 @@ def write_edition_tables(settings: Settings, catalog: Catalog) -> dict[str, int]
 
 
 def _redistribution(catalog: Catalog, archived: ArchivedEdition) -> Redistribution:
+    if any(is_stand_in(document.url) for document in archived.documents):
+        return Redistribution.NO
     then = archived.licence.redistribution
     source = catalog.sources.get(archived.edition.source_id)
     if source is None:

@@ -96,6 +96,11 @@ class Fault:
     is_told: bool = False
     column: str | None = None
 
+    def __str__(self) -> str:
+        often = "always" if self.times is None else f"{self.times} times"
+        where = f"{self.host}{'' if self.path == '*' else self.path}"
+        return f"{self.kind} at {where}, {often}, after {self.skip} requests"
+
     def fits(self, host: str, path: str) -> bool:
         """Whether a request to ``host`` for ``path`` (query included) is one of those meant."""
         return fnmatchcase(host, self.host) and fnmatchcase(path, self.path)

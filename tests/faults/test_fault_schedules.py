@@ -74,7 +74,7 @@ def check(number: int, among: list[str], clean: Clean, folder: Path, *, most: in
     sources = sorted(chance.sample(among, k=min(len(among), chance.randint(1, most))))
     publishers = emulator(clean.starter, only=sources)
     faults = schedule(number, publishers.hosts)
-    told = f"schedule {number} of {sources}: " + "; ".join(map(str, faults))
+    told = f"schedule {number} of {sources}: " + "; ".join(map(repr, faults))
     settings = Settings(home=folder / str(number), starter=clean.starter)
     wanted = {name: t for source_id in sources for name, t in clean.tables(source_id).items()}
     with serving(publishers) as mirror:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import hashlib
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from pipelines.catalog import Redistribution
-from pipelines.ingest import ingest_documents, write_edition_tables
+from pipelines.ingest import ingest_documents, ingest_fetched, write_edition_tables
 from pipelines.settings import Settings
+from pipelines.sources.fetching import FetchedDocument, FetchedEdition, FetchResult
 from tests.support.house import House
 
 
@@ -102,5 +104,42 @@ def test_the_stricter_terms_hold(house: House, then: str, now: str, expected: st
 
     ingest_documents(house.settings, catalogue(then), "toy_mine", [house.document("toy_2025.csv")])
     write_edition_tables(house.settings, catalogue(now))
+
+    assert table(house, "edition").get_column("redistribution").to_list() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.org/toy_2026.csv", "yes"),
+        ("http://127.0.0.1:8765/example.org/toy_2026.csv", "no"),
+        ("http://localhost:8765/example.org/toy_2026.csv", "no"),
+        ("http://[::1]:8765/example.org/toy_2026.csv", "no"),
+    ],
+)
+def test_what_a_stand_in_gave_is_never_passed_on(house: House, url: str, expected: str) -> None:
+    """One such document is enough: its figures may be made up."""
+    documents = []
+    for name, address in (("toy_2026.csv", url), ("more/toy_2026.txt", "https://example.org/a")):
+        path = house.document(name) if name.endswith(".csv") else house.write(name, "a note\n")
+        content = path.read_bytes()
+        documents.append(
+            FetchedDocument(
+                name=path.name,
+                path=path,
+                url=address,
+                sha256=hashlib.sha256(content).hexdigest(),
+                md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
+                size_bytes=len(content),
+                retrieved_at=datetime(2026, 3, 1, tzinfo=UTC),
+            )
+        )
+    fetched = FetchResult(
+        source_id="toy_mine",
+        checked_at=datetime(2026, 3, 1, tzinfo=UTC),
+        editions=(FetchedEdition("2026", tuple(documents)),),
+    )
+    assert [r.refused for r in ingest_fetched(house.settings, house.catalog, fetched)] == [None]
+    write_edition_tables(house.settings, house.catalog)
 
     assert table(house, "edition").get_column("redistribution").to_list() == [expected]
