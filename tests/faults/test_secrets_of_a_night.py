@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import dagster as dg
-import httpx
 import pytest
 
 from pipelines.catalog import load_catalog
@@ -22,8 +19,7 @@ from tests.emulator.app import Emulator, publisher_modules
 from tests.emulator.faults import Fault, Kind
 from tests.emulator.serving import serving
 from tests.support.nights import TOYS, Warehouse, catalogue, emulator, toy_readers
-
-Planted = dict[str, str]
+from tests.support.planted import Planted, forms, found_in
 
 
 def keyed() -> list[str]:
@@ -38,38 +34,6 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Planted:
     for source_id, key in keys.items():
         monkeypatch.setenv(f"MONAZITE_KEY_{source_id.upper()}", key)
     return keys
-
-
-def forms(key: str) -> set[str]:
-    """A key as it may be written."""
-    return {
-        key,
-        quote(key),
-        quote(key, safe=""),
-        quote_plus(key),
-        json.dumps(key)[1:-1],
-        str(httpx.QueryParams({"": key}))[1:],
-        base64.b64encode(key.encode()).decode().rstrip("="),
-    }
-
-
-def found_in(folder: Path, planted: Planted) -> list[str]:
-    """Files, names and rows of databases below ``folder`` that hold a planted key."""
-    wanted = [(s, form.encode()) for s, key in planted.items() for form in forms(key)]
-    found = []
-    for path in folder.rglob("*"):
-        told = path.name.encode()
-        if path.is_file() and not path.is_symlink():
-            told += b"\n" + path.read_bytes()
-        if path.suffix == ".db":
-            told += b"\n" + dumped(path)
-        found += [f"key of {s} in {path}" for s, form in wanted if form in told]
-    return found
-
-
-def dumped(database: Path) -> bytes:
-    with sqlite3.connect(database) as connection:
-        return "\n".join(connection.iterdump()).encode()
 
 
 @pytest.fixture
