@@ -244,6 +244,11 @@ class LicenceGate:
                 else:
                     terms = _strictest(terms, stated[edition])
             of_edition[edition] = terms
+        # What is said of a source is said of its editions: where none passes, it does not either.
+        for source, allowed in of_source.items():
+            held = [terms for e, terms in of_edition.items() if source_of(e) == source]
+            if held and all(terms in _CLOSED for terms in held):
+                of_source[source] = _strictest(allowed, *held)
         return cls(
             editions=of_edition,
             sources=of_source,

@@ -465,7 +465,9 @@ def test_debug_shows_the_traceback_of_a_refusal(run: Run) -> None:
 def test_help_names_every_command_and_the_version_is_ours(run: Run) -> None:
     told = run("--help")
     assert told.status == 0
-    for command in ("run", "import", "sql", "explain", "diff", "status", "verify", "ui"):
+    for command in (
+        "run", "import", "sql", "explain", "diff", "status", "verify", "ui", "emulate",
+    ):  # fmt: skip
         assert re.search(rf"^│ {command} ", told.out, re.MULTILINE), command
         assert run(command, "--help").status == 0
     assert "MONAZITE_HOME" in told.out

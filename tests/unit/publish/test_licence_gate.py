@@ -190,6 +190,22 @@ def test_stricter_terms_of_one_edition_win(database, stated):
     assert passing(database, one_each()) == [YES]
 
 
+def test_a_source_of_which_no_edition_passes_is_not_spoken_of(database):
+    """What checks found in editions of a stand-in is as made up as its figures."""
+    database.execute(
+        f"""CREATE TABLE dim_edition AS
+            SELECT '{YES}' AS source_edition_id, 'alpha_mines' AS source_id, 'no' AS redistribution
+            UNION ALL SELECT '{OWN}', 'beta_flows', 'no'
+            UNION ALL SELECT 'beta_flows-2026', 'beta_flows', 'yes'"""
+    )
+    rows = """
+        SELECT * FROM (VALUES
+            ('alpha_mines', 'alpha_mines'), ('beta_flows', 'beta_flows'),
+            ('epsilon_derived', 'epsilon_derived')
+        ) AS t(id, source_id)"""
+    assert passing(database, rows, gate=Gate.SOURCE) == ["beta_flows", "epsilon_derived"]
+
+
 def test_an_edition_under_another_source_stays_out(database):
     database.execute(
         f"""CREATE TABLE dim_edition AS
