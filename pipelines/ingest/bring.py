@@ -25,6 +25,7 @@ from pipelines.catalog import Catalog, Edition, Source
 from pipelines.errors import DocumentUnreadable, EditionRefused, UsageError
 from pipelines.ingest.door import Offer, take_in
 from pipelines.ingest.raw import ensure_schemas
+from pipelines.ingest.reading import is_lasting
 from pipelines.ingest.result import IngestResult, refused, unchanged
 from pipelines.settings import Settings
 from pipelines.sources.fetching import (
@@ -278,7 +279,9 @@ def ingest_fetched(
             try:
                 offer = _offer_fetched(archive, source, edition)
                 result = take_in(settings, archive, offer)
-                if result.refused is not None:
+                if result.refused is not None and (
+                    not isinstance(result.error, EditionRefused) or is_lasting(result.error)
+                ):
                     _forget_spooled(settings, edition)
                 results.append(result)
             except (EditionRefused, UsageError) as error:

@@ -43,7 +43,10 @@ def _wanted(request: Request, size: int, etag: str, last_modified: str | None) -
     span = asked.get("range")
     if span and asked.get("if-range") in (None, etag):
         begin, _, end = span.removeprefix("bytes=").partition("-")
-        first, stop = int(begin), min(int(end) + 1 if end else size, size)
+        if begin:
+            first, stop = int(begin), min(int(end) + 1 if end else size, size)
+        else:  # the last bytes
+            first, stop = max(0, size - int(end)), size
         if first >= size:
             return _Wanted(416, 0, 0, headers | {"Content-Range": f"bytes */{size}"})
         place = {"Content-Range": f"bytes {first}-{stop - 1}/{size}"}

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from tests.emulator.app import Emulator
 from tests.emulator.faults import Fault, Kind
+from tests.emulator.files import file_response
 from tests.emulator.serving import serving
 
 HOST = "api.nowhere.example"
@@ -205,6 +206,28 @@ def test_a_fault_strikes_whom_it_means_as_often_as_it_says(emulator: Emulator, p
     assert asked(port, "/rows")[0][9:12] == b"500"
     emulator.faults.lift()
     assert asked(port, "/rows")[0][9:12] == b"200"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "body"),
+    [
+        ({}, 200, b"0123456789"),
+        ({"Range": "bytes=3-5"}, 206, b"345"),
+        ({"Range": "bytes=7-"}, 206, b"789"),
+        ({"Range": "bytes=-2"}, 206, b"89"),
+        ({"Range": "bytes=10-"}, 416, b""),
+        ({"Range": "bytes=3-5", "If-Range": '"another"'}, 200, b"0123456789"),
+        ({"If-None-Match": '"84d89877f0d4041e"'}, 304, b""),
+    ],
+)
+def test_files_are_served_as_good_servers_do(
+    wanted: dict[str, str], status: int, body: bytes
+) -> None:
+    headers = [(k.lower().encode(), v.encode()) for k, v in wanted.items()]
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": headers})
+    answer = file_response(request, b"0123456789")
+    assert (answer.status_code, bytes(answer.body)) == (status, body)
+    assert answer.headers.get("etag", '"84d89877f0d4041e"') == '"84d89877f0d4041e"'
 
 
 def test_only_what_is_there_can_be_served() -> None:
