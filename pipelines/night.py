@@ -296,7 +296,23 @@ def _fetch(
     async def ask(into: Path) -> Any:
         async with PublisherClient.for_source(source, allowance=allowance) as client:
             held = known(settings, source.source_id)
-            return await module.fetch(source, held, client, into, **options)
+            try:
+                return await module.fetch(source, held, client, into, **options)
+            except MonaziteError:
+                raise
+            except OSError as error:
+                raise MonaziteError(
+                    f"what {source.source_id} gave cannot be written: {error.strerror or error}",
+                    where=str(error.filename or into),
+                    remedy="make room or check the rights of the folder, then run again",
+                ) from error
+            except Exception as error:
+                # An answer in a form that nobody foresaw is the publisher's matter.
+                raise FetchFailed(
+                    f"an answer could not be understood: {type(error).__name__}: {error}"[:400],
+                    where=source.endpoint or source.homepage,
+                    remedy="the interface may have changed; --debug shows where",
+                ) from error
 
     with incoming_folder(settings, source.source_id) as into:
         return ingest_fetched(settings, catalog, asyncio.run(ask(into)))

@@ -101,6 +101,7 @@ def sorted_rows(edition: FetchedEdition) -> list[tuple[object, ...]]:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     emulator = Emulator(only=("eurostat_comext",))
+    emulator.world["eurostat_comext"]["one_in"] = 1
     with serving(emulator) as mirror:
         yield House(emulator, mirror, tmp_path)
 

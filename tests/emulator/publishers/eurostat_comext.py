@@ -66,7 +66,8 @@ def routes(emulator: Emulator) -> list[Route]:
 
     ``world["eurostat_comext"]``: ``last_update`` as it is written; ``newest`` month; ``cap`` of
     cells; ``later``, cells above which the answer is made later, said with ``later_status``;
-    ``revised``, years whose figures grew.
+    ``revised``, years whose figures grew; ``one_in``, of how many pairs of reporter and code one
+    is traded.
     """
     world = emulator.world["eurostat_comext"]
     world.setdefault("last_update", "15/11/26 11:00:00")
@@ -75,6 +76,12 @@ def routes(emulator: Emulator) -> list[Route]:
     world.setdefault("later", None)
     world.setdefault("later_status", 200)
     world.setdefault("revised", [])
+    world.setdefault("one_in", 16)
+
+    def is_traded(reporter: str, code: str) -> bool:
+        if not code.startswith(_TRADED):
+            return False
+        return zlib.crc32(f"{reporter} {code}".encode()) % int(str(world["one_in"])) == 0
 
     def value(*key: str) -> int:
         year = key[-1][:4]
@@ -104,7 +111,7 @@ def routes(emulator: Emulator) -> list[Route]:
         rows = []
         for reporter in reporters:
             for partner in partners or PARTNERS:
-                for code in (c for c in codes if c.startswith(_TRADED)):
+                for code in (c for c in codes if is_traded(reporter, c)):
                     for flow in flows:
                         for indicator in indicators:
                             for month in _months(first, last, str(world["newest"])):
