@@ -29,6 +29,18 @@ _COUNTRIES = (
     ("Zaire", "ZAR", "ZR", 23.0, -3.0),
     ("Rhodesia", None, None, None, None),
 )
+#: Who leads in what, by the beginning of the series, so that the figures do not gainsay those of
+#: other publishers altogether; China in all else.
+_LEADERS = {
+    "cobalt, mine": "Zaire",
+    "copper, mine": ("Chile", "CHL", "CL", -71.0, -30.0),
+    "lithium": "Australia",
+    "manganese": ("South Africa", "ZAF", "ZA", 24.0, -29.0),
+    "nickel, mine": ("Indonesia", "IDN", "ID", 118.0, -2.0),
+    "platinum group metals, mine: Palladium": ("Russia", "RUS", "RU", 100.0, 60.0),
+    "platinum": ("South Africa", "ZAF", "ZA", 24.0, -29.0),
+}
+_LEAD = 50
 _FIRST_YEAR = 2021
 #: An answer holds no more than this, whatever limit is asked for.
 _MOST_ROWS = 5000
@@ -52,15 +64,24 @@ def _features(last_year: int, revision: int) -> list[dict[str, Any]]:
     series = read_map("series__bgs_wms").get_column("series_label").to_list()
     found = []
     places = itertools.product(series, _COUNTRIES, range(_FIRST_YEAR, last_year + 1))
-    for number, (label, country, year) in enumerate(places, start=1):
+    for number, (label, place, year) in enumerate(places, start=1):
         commodity, _, sub = label.partition(": ")
+        leader = next((who for what, who in _LEADERS.items() if label.startswith(what)), "China")
+        country = place
+        if not isinstance(leader, str):
+            # In the place of a country, so that every series has as many rows.
+            country, leader = (leader if place is _COUNTRIES[0] else place), leader[0]
         name, iso3, iso2, x, y = country
         if name == "Rhodesia" and commodity != "nickel, mine":
             continue
         figure = 10 + number % 90
         if label == "cobalt, mine" and name == "China" and year == last_year:
             figure += revision
-        quantity, printed, precision, sdmx = _cell(number, figure)
+        if name == leader:
+            number_of_cell, figure = 1, figure * _LEAD
+        else:
+            number_of_cell = number
+        quantity, printed, precision, sdmx = _cell(number_of_cell, figure)
         is_estimate = number % 7 == 0
         metal = commodity.endswith(", mine")
         weight = "kilograms" if commodity.startswith("platinum") else "tonnes"
