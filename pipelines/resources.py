@@ -69,6 +69,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_TARGET_PATH": str(settings.root / "dbt"),
         "MONAZITE_THREADS": str(settings.threads),
         "MONAZITE_MEMORY_LIMIT": settings.memory_limit,
+        # One thread solves linear systems, so that the last digits do not follow the machine.
+        "OPENBLAS_NUM_THREADS": "1",
         "DO_NOT_TRACK": "1",
     }
 

@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.lookthrough import solve
 from pipelines.sources import eu_crm
 from pipelines.sources.label_maps import read_reference
 from pipelines.sources.tokens import parse_values
@@ -21,7 +22,6 @@ LATER = {
     "eu_supply_risk": "the study's index is copied as published, not recomputed",
     "nassar_sr": "no table of US risk yet; it needs indices that are not held",
     "geopolrisk": "no table of geopolitical risk yet",
-    "lookthrough": "no look-through table yet",
     "n1": "no coverage without the largest supplier yet; it needs demand by country",
     "export_drop": "no monthly alerts yet",
     "unit_value": "no table of unit values yet; medians only serve to impute weights",
@@ -62,6 +62,7 @@ def test_every_group_is_tested_or_put_off_for_a_reason(vectors):
         "eu_group_mean",
         "nir",
         "mirror",
+        "lookthrough",
         "switching",
         "crma65",
         "geodep",
@@ -202,6 +203,79 @@ def test_switching_of_suppliers(vectors, value):
         )
         found = value("reallocation(?::double[], ?::double[])", before, after)
         assert found == near(vector["expect_reallocation"])
+
+
+def _solved(stage, vector):
+    """The stage of a vector through the solver that the build runs."""
+    countries = vector["countries"]
+    market = {"vintage_id": "latest", "material": stage, "stage": stage, "reference_year": 2025}
+    trade = [
+        {
+            **market,
+            "exporter_iso3": exporter,
+            "importer_iso3": importer,
+            "quantity": float(quantity),
+        }
+        for exporter, row in zip(countries, vector["trade_i_to_j"], strict=True)
+        for importer, quantity in zip(countries, row, strict=True)
+        if quantity
+    ]
+    made = [
+        {**market, "country_iso3": c, "floor": float(p), "ceiling": float(p), "is_known": True}
+        for c, p in zip(countries, vector["production"], strict=True)
+    ]
+    return solve(
+        pl.DataFrame(trade),
+        pl.DataFrame(made),
+        bloc="EU27",
+        members=[],
+        least_share=0,
+        least_part=0,
+    )
+
+
+def test_looking_through_one_stage_and_two(vectors):
+    vector = vectors["lookthrough"]
+    shares = pl.concat([_solved("mine", vector["mine_stage"]), _solved("refining", vector)])
+    held = shares.filter(
+        (pl.col("universe") == "supply") & (pl.col("stage") == "refining")
+    ).with_columns(hidden_pp=100 * (pl.col("lookthrough_share") - pl.col("direct_share")))
+    quantities = dict(held.select("importer_iso3", "quantity").iter_rows())
+    assert [quantities[country] for country in vector["countries"]] == vector["availability"]
+    japan = {
+        row["origin_iso3"]: row
+        for row in held.iter_rows(named=True)
+        if row["importer_iso3"] == "JP"
+    }
+    for origin, share in vector["direct_share_JP"].items():
+        assert japan[origin]["direct_share"] == near(share)
+    for origin, share in vector["expect_C_JP"].items():
+        assert japan.get(origin, {"lookthrough_share": 0.0})["lookthrough_share"] == near(share)
+    assert japan["CN"]["hidden_pp"] == near(vector["hidden_CN_pp"], 1e-4)
+    mine = vector["mine_stage"]
+    with duckdb.connect() as connection:
+        create_measures(connection)
+        connection.execute(
+            "create table ref_chain_step as "
+            "select 'c' as chain_id, step_order, stage as material, stage "
+            "from (values (1, 'mine'), (2, 'refining')) as steps (step_order, stage)"
+        )
+        connection.register("shares", shares.to_arrow())
+        connection.execute("create table mart_lookthrough as from shares")
+        origins = dict(
+            connection.execute(
+                "select origin_iso3, origin_share from origins_through_stages() "
+                "where importer_iso3 = 'JP' and stage = 'refining'"
+            ).fetchall()
+        )
+        [(exposure,)] = connection.execute(
+            "select any_stage_exposure from any_stage_exposure(['CN']) "
+            "where importer_iso3 = 'JP' and stage = 'refining'"
+        ).fetchall()
+    for origin, share in mine["expect_JP_mine_origin"].items():
+        assert origins.get(origin, 0.0) == near(share)
+    assert exposure == near(mine["expect_any_stage_exposure"])
+    assert 1 - exposure == near(mine["expect_china_free_both_stages"])
 
 
 def _threshold(rule_set):

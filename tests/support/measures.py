@@ -28,12 +28,10 @@ def _module(file: Path, **context: Any) -> Any:
 
 
 def create_measures(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> None:
-    """Create the macros of ``macros/measures.sql``, as the project's ``on-run-start`` does."""
-    _module(
-        _MACROS / "measures.sql",
-        run_query=connection.execute,
-        target=SimpleNamespace(schema=schema),
-    ).create_measures()
+    """Create the macros of measures and chains, as the project's ``on-run-start`` does."""
+    context = {"run_query": connection.execute, "target": SimpleNamespace(schema=schema)}
+    _module(_MACROS / "measures.sql", **context).create_measures()
+    _module(_MACROS / "chain_measures.sql", **context).create_chain_measures()
 
 
 def render(macro: str, *arguments: Any, **context: Any) -> str:

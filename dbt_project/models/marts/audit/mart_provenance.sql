@@ -59,6 +59,46 @@ flag_flows as (
     where marts.flow_source is not null
 ),
 
+-- Every flow of a market moves the shares of everybody in it.
+lookthrough_flows as (
+    select
+        'mart_lookthrough' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > balance of every country > shares of who produced' as method_chain
+    from (
+        select
+            *,
+            'WLD' as geo_iso3
+        from {{ ref('mart_lookthrough') }}
+    ) as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+),
+
+lookthrough_production as (
+    select
+        'mart_lookthrough' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        'fct_production where material = ''' || steps.production_material
+        || ''' and stage = ''' || steps.production_stage
+        || ''' and basis = ''' || steps.production_basis
+        || ''' and reference_year = ' || marts.reference_year
+        || ' and source_edition_id = ''' || marts.production_edition_id
+        || ''' and measure = ''production'' and is_primary and derivation = ''published'''
+        || ' and area_type != ''aggregate''' as row_set,
+        marts.production_edition_id as source_edition_id,
+        'production' as role,
+        'as published > balance of every country > shares of who produced' as method_chain
+    from {{ ref('mart_lookthrough') }} as marts
+    inner join {{ ref('ref_chain_step') }} as steps
+        on marts.material = steps.material and marts.stage = steps.stage
+    where marts.production_edition_id is not null
+),
+
 mirror_flows as (
     select
         'mart_mirror_gap' as mart,
@@ -83,5 +123,9 @@ union all
 select * from dependency_flows
 union all
 select * from flag_flows
+union all
+select * from lookthrough_flows
+union all
+select * from lookthrough_production
 union all
 select * from mirror_flows
