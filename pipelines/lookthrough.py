@@ -15,8 +15,8 @@ one origin's share grows with its own production and shrinks with everybody else
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 import numpy as np
 import polars as pl
@@ -31,11 +31,13 @@ _NOISE = 1e-9
 #: The balance is solved again for what is left of it, until so little is left.
 _TOLERANCE = 1e-12
 _MOST_ITERATIONS = 20
+_AT_A_TIME = 50
+_UNIVERSES = pl.Series(["supply", "imports"])
 
 _PIECE = {
     "importer": pl.Int64,
     "origin": pl.Int64,
-    "universe": pl.String,
+    "universe": pl.Int64,
     "direct_share": pl.Float64,
     "lookthrough_share": pl.Float64,
     "lookthrough_low": pl.Float64,
@@ -67,6 +69,9 @@ class Market:
     ceiling: Floats
     trade: Floats
     is_unfed: Flags
+    cases: dict[tuple[bool, float], tuple[Floats, Floats]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, floor: Floats, trade: Floats, ceiling: Floats | None = None) -> Market:
@@ -93,13 +98,20 @@ class Market:
         made = _over(production, production + self.imports, where=np.isfinite(production))
         return np.where(np.isinf(production), 1.0, made)
 
-    def followed(self, production: Floats, lost: float) -> tuple[Floats, Floats]:
-        """``T / A`` and ``(I - T / A)^-1``; of what unfed countries have, a part is lost."""
-        passed = _over(self.trade, production + self.imports) * (1.0 - lost * self.is_unfed)
-        identity = np.eye(len(passed))
-        if not passed.any():
-            return passed, identity
-        return passed, np.linalg.inv(identity - passed).astype(np.float64, copy=False)
+    def followed(self, *, most: bool, lost: float) -> tuple[Floats, Floats]:
+        """``T / A`` and ``(I - T / A)^-1``, worked out once for each case.
+
+        :param most: with production at the ceiling, else at the floor.
+        :param lost: part of what unfed countries have that is not followed.
+        """
+        case = (most and bool((self.ceiling > self.floor).any()), lost * self.is_unfed.any())
+        if case not in self.cases:
+            production = self.ceiling if most else self.floor
+            passed = _over(self.trade, production + self.imports) * (1.0 - lost * self.is_unfed)
+            identity = np.eye(len(passed))
+            inverse = np.linalg.inv(identity - passed) if passed.any() else identity
+            self.cases[case] = passed, inverse.astype(np.float64, copy=False)
+        return self.cases[case]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,7 @@ def origins(market: Market, blocs: Flags | None = None) -> Shares:
     :param blocs: country by bloc, true for members: holders beside the countries, trade among
         their members left out.
     """
-    passed, inverse = market.followed(market.floor, lost=1.0)
+    passed, inverse = market.followed(most=False, lost=1.0)
     sources = np.diag(market.own(market.floor))
     shares = sources @ inverse
     iterations = 1
@@ -168,9 +180,9 @@ def ranges(market: Market) -> tuple[Floats, Floats]:
     imports = _over(market.trade, market.imports)
     low, high = market.own(market.floor), market.own(market.ceiling)
     extremes = []
-    for others, stays in ((market.ceiling, low), (market.floor, high)):
+    for others_most, stays in ((True, low), (False, high)):
         # All but nothing is lost, so that goods passed round without end have an end.
-        _, inverse = market.followed(others, lost=_NOISE)
+        _, inverse = market.followed(most=others_most, lost=_NOISE)
         comes = inverse / np.diag(inverse)[:, None]
         returns = np.einsum("ij,ji->i", comes, imports)
         extremes.append(comes * _over(stays, 1.0 - (1.0 - stays) * returns)[:, None])
@@ -185,8 +197,8 @@ def solve(
     members: Collection[str],
     least_share: float,
     least_part: float,
-) -> pl.DataFrame:
-    """Look through every market.
+) -> Iterator[pl.DataFrame]:
+    """Look through every market, a few at a time, so that they need not fit into memory together.
 
     :param trade: :data:`MARKET`, ``exporter_iso3``, ``importer_iso3`` (null where unspecified) and
         ``quantity``.
@@ -198,9 +210,10 @@ def solve(
     :param least_share: where shares are only bounded, pairs whose direct share and whose most are
         below it are left out,
     :param least_part: and so are importers that take less than this part of the market's trade.
-    :returns: :data:`MARKET`, ``importer_iso3``, ``origin_iso3`` (null: unknown), ``universe``
-        (``supply`` or ``imports``), ``direct_share``, ``lookthrough_share``, ``lookthrough_low``,
-        ``lookthrough_high``, ``quantity`` (of the universe), ``iterations`` and ``residual``.
+    :returns: frames of :data:`MARKET`, ``importer_iso3``, ``origin_iso3`` (null: unknown),
+        ``universe`` (``supply`` or ``imports``), ``direct_share``, ``lookthrough_share``,
+        ``lookthrough_low``, ``lookthrough_high``, ``quantity`` (of the universe), ``iterations``
+        and ``residual``.
         Where production is not known there is no supply, and ``lookthrough_share`` is null.
     """
     codes = ["", *sorted(_names(trade, production) | set(members)), bloc]
@@ -209,21 +222,30 @@ def solve(
     inside[[number[member] for member in members]] = True
     markets = trade.select(MARKET).unique().sort(MARKET).with_row_index("market")
     flows = _numbered(trade, markets, number, "exporter_iso3", "importer_iso3")
-    made = _numbered(production, markets, number, "country_iso3")
-    parts = zip(_parts(flows, len(markets)), _parts(made, len(markets)), strict=True)
-    pieces = [
-        _one(of_trade, of_production, inside, (least_share, least_part)).with_columns(
-            market=pl.lit(market, dtype=pl.UInt32)
-        )
-        for market, (of_trade, of_production) in enumerate(parts)
-    ]
+    unbounded = production.with_columns(pl.col("ceiling").fill_null(float("inf")))
+    made = _numbered(unbounded, markets, number, "country_iso3")
     names = pl.Series([None, *codes[1:]], dtype=pl.String)
-    found = pl.concat([pl.DataFrame(schema=_PIECE), *pieces])
+    parts = zip(_parts(flows, len(markets)), _parts(made, len(markets)), strict=True)
+    pieces = (
+        piece.rows(market)
+        for market, (of_trade, of_production) in enumerate(parts)
+        for piece in _one(of_trade, of_production, inside, (least_share, least_part))
+    )
+    # An empty frame first, so that there always is one.
+    yield _named(pl.DataFrame(schema=_PIECE), names, markets)
+    while few := list(islice(pieces, _AT_A_TIME)):
+        yield _named(pl.concat(few), names, markets)
+
+
+def _named(found: pl.DataFrame, names: pl.Series, markets: pl.DataFrame) -> pl.DataFrame:
+    """With names in the place of numbers."""
     return (
         found.with_columns(
             importer_iso3=names.gather(found["importer"]),
             origin_iso3=names.gather(found["origin"]),
+            universe=_UNIVERSES.gather(found["universe"]),
         )
+        .fill_nan(None)
         .join(markets, on="market", how="left", maintain_order="left")
         .select(
             *MARKET,
@@ -293,8 +315,8 @@ def _parts(rows: pl.DataFrame, markets: int) -> Iterator[pl.DataFrame]:
 
 def _one(
     flows: pl.DataFrame, made: pl.DataFrame, inside: Flags, listing: tuple[float, float]
-) -> pl.DataFrame:
-    """The result for one market: its countries, and the bloc."""
+) -> Iterator[_Piece]:
+    """What one market says of supply, where that is known, and of imports."""
     exporter, importer = flows["exporter_iso3"].to_numpy(), flows["importer_iso3"].to_numpy()
     producer = made["country_iso3"].to_numpy()
     # Unspecified areas (0) send as one place and take as another, which nobody hears of again.
@@ -314,8 +336,7 @@ def _one(
     listed = (direct > 0) & (direct >= listing[0]) | (high @ direct >= listing[0])
     listed &= imports >= listing[1] * market.trade.sum()
     through, nothing = np.full_like(direct, np.nan), np.full(len(imports), np.nan)
-    places = np.concatenate([present, [0, len(inside) - 1]])
-    pieces = []
+    places = (np.concatenate([present, [0, len(inside) - 1]]), np.append(present, 0))
     if is_known:
         shares = origins(market, blocs)
         # What nobody knows the origin of joins what came from unspecified areas.
@@ -324,44 +345,47 @@ def _one(
         through = held[:, : sink + 1] @ direct
         listed = (direct > 0) | (through >= _NOISE)
         nothing = shares.residual[: sink + 1] @ direct
-        pieces.append(
-            _Piece(
-                "supply",
-                shares.supply,
-                (shares.direct, held, *_of_supply(market, low, high, blocs)),
-                (shares.direct > 0) | (held >= _NOISE),
-                shares.residual,
-                shares.iterations,
-            )
+        yield _Piece(
+            0,
+            *places,
+            shares.supply,
+            (shares.direct, held, *_of_supply(market, low, high, blocs)),
+            (shares.direct > 0) | (held >= _NOISE),
+            shares.residual,
+            shares.iterations,
         )
     span = (low @ direct, high @ direct)
-    pieces.append(_Piece("imports", imports, (direct, through, *span), listed, nothing, 1))
-    return pl.concat(piece.rows(places, np.append(present, 0), sink) for piece in pieces)
+    yield _Piece(1, *places, imports, (direct, through, *span), listed, nothing, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What one market says of one universe; origins by holders."""
+    """What one market says of one universe; origins by holders.
 
-    universe: str
+    :ivar holders: numbers of the countries, of the sink of unspecified areas, and of the bloc.
+    :ivar origins: numbers of the countries and of the sink.
+    :ivar shares: direct, looked through, least and most.
+    """
+
+    universe: int
+    holders: Integers
+    origins: Integers
     quantity: Floats
     shares: tuple[Floats, Floats, Floats, Floats]
     listed: Flags
     residual: Floats
     iterations: int
 
-    def rows(self, holders: Integers, origins: Integers, sink: int) -> pl.DataFrame:
+    def rows(self, market: int) -> pl.DataFrame:
         """The pairs that are listed, unspecified areas not among the holders."""
-        listed = self.listed.copy()
-        listed[:, [0, sink]] = False
-        rows, columns = np.nonzero(listed)
+        rows, columns = np.nonzero(self.listed & (self.holders != 0))
         direct, through, low, high = (figures[rows, columns] for figures in self.shares)
         # The last digits of sums that are worked out in two ways.
         inside = np.where(np.isnan(through), direct, through)
         return pl.DataFrame(
             {
-                "importer": holders[columns],
-                "origin": origins[rows],
+                "importer": self.holders[columns],
+                "origin": self.origins[rows],
                 "universe": np.full(len(rows), self.universe),
                 "direct_share": direct,
                 "lookthrough_share": through,
@@ -369,11 +393,11 @@ class _Piece:
                 "lookthrough_high": np.clip(high, inside, np.maximum(inside, 1.0)),
                 "quantity": self.quantity[columns],
                 "residual": self.residual[columns],
-                "iterations": np.full(len(rows), self.iterations),
-                "market": np.zeros(len(rows)),
+                "iterations": np.full(len(rows), self.iterations, dtype=np.int32),
+                "market": np.full(len(rows), market, dtype=np.uint32),
             },
             schema=_PIECE,
-        ).fill_nan(None)
+        )
 
 
 def _of_supply(market: Market, low: Floats, high: Floats, blocs: Flags) -> tuple[Floats, Floats]:
@@ -393,8 +417,8 @@ def _production(present: Integers, made: pl.DataFrame) -> tuple[Floats, Floats, 
     if made.is_empty():
         return floor, np.full_like(floor, np.inf), False
     country = made["country_iso3"].to_numpy()
-    most = made["ceiling"].fill_null(np.inf).to_numpy()
-    is_known = bool(made["is_known"].all())
+    most = made["ceiling"].to_numpy()
+    is_known = bool(made["is_known"][0])
     unnamed = most[country == 0].sum() if is_known else np.inf
     ceiling = np.full_like(floor, unnamed)
     ceiling[[0, -1]] = 0.0

@@ -70,6 +70,10 @@
                 when consumption > 0 and production is not null
                     then least(1.0, greatest(0.0, (consumption - production) / consumption))
             end",
+        "n1_gross(supply, top_supply, demand) as
+            (supply - top_supply) / nullif(demand, 0)",
+        "n1_net(supply, top_supply, demand, top_demand) as
+            case when demand > top_demand then (supply - top_supply) / (demand - top_demand) end",
         "import_to_export_ratio(imports, exports) as
             case when exports > 0 then imports / exports when imports > 0 then 9999.0 end",
         "mirror_ln_ratio(x, m_fob) as

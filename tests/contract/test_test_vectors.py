@@ -22,7 +22,6 @@ LATER = {
     "eu_supply_risk": "the study's index is copied as published, not recomputed",
     "nassar_sr": "no table of US risk yet; it needs indices that are not held",
     "geopolrisk": "no table of geopolitical risk yet",
-    "n1": "no coverage without the largest supplier yet; it needs demand by country",
     "export_drop": "no monthly alerts yet",
     "unit_value": "no table of unit values yet; medians only serve to impute weights",
     "element_factors": "oxide is not converted to element yet; each has a basis of its own",
@@ -63,6 +62,7 @@ def test_every_group_is_tested_or_put_off_for_a_reason(vectors):
         "nir",
         "mirror",
         "lookthrough",
+        "n1",
         "switching",
         "crma65",
         "geodep",
@@ -224,7 +224,7 @@ def _solved(stage, vector):
         {**market, "country_iso3": c, "floor": float(p), "ceiling": float(p), "is_known": True}
         for c, p in zip(countries, vector["production"], strict=True)
     ]
-    return solve(
+    frames = solve(
         pl.DataFrame(trade),
         pl.DataFrame(made),
         bloc="EU27",
@@ -232,6 +232,7 @@ def _solved(stage, vector):
         least_share=0,
         least_part=0,
     )
+    return pl.concat(frames)
 
 
 def test_looking_through_one_stage_and_two(vectors):
@@ -276,6 +277,18 @@ def test_looking_through_one_stage_and_two(vectors):
         assert origins.get(origin, 0.0) == near(share)
     assert exposure == near(mine["expect_any_stage_exposure"])
     assert 1 - exposure == near(mine["expect_china_free_both_stages"])
+
+
+def test_supply_without_the_largest_supplier(vectors, value):
+    mine, both = vectors["n1"]
+    supply, top = mine["total_supply"], mine["shares"][0] * mine["total_supply"]
+    found = value("n1_gross(?, ?, ?)", supply, top, mine["demand"])
+    # The shares of the vector are rounded to four digits.
+    assert found == near(mine["expect_gross_mine_2025"], 5e-5)
+    supply, top, demand = both["s_total"], both["s_top"], both["d_world"]
+    assert value("n1_gross(?, ?, ?)", supply, top, demand) == near(both["expect_gross"])
+    found = value("n1_net(?, ?, ?, ?)", supply, top, demand, both["d_top"])
+    assert found == near(both["expect_net"])
 
 
 def _threshold(rule_set):

@@ -73,7 +73,7 @@ def solved(
 ) -> dict[tuple[str, str, str | None], dict[str, Any]]:
     """The result of one universe by material, importer and origin."""
     wanted = {"bloc": "EU27", "members": ["DEU", "FRA"], "least_share": 0.05, "least_part": 0.0}
-    found = solve(trade, production, **{**wanted, **options})
+    found = pl.concat(solve(trade, production, **{**wanted, **options}))
     return {
         (row["material"], row["importer_iso3"], row["origin_iso3"]): row
         for row in found.iter_rows(named=True)

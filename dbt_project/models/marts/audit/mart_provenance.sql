@@ -99,6 +99,62 @@ lookthrough_production as (
     where marts.production_edition_id is not null
 ),
 
+-- Marts made of rows of mart_concentration rest on what those rest on.
+concentration_parts as (
+    select
+        'mart_stage_bottleneck' as mart,
+        row_key,
+        unnest(concentration_keys) as concentration_key,
+        ' > most concentrated stage' as last_step
+    from {{ ref('mart_stage_bottleneck') }}
+    union all
+    select
+        'mart_n1_coverage' as mart,
+        row_key,
+        concentration_key,
+        ' > supply without the largest supplier' as last_step
+    from {{ ref('mart_n1_coverage') }}
+),
+
+concentration_evidence as (
+    select
+        parts.mart,
+        parts.row_key,
+        evidence.cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        evidence.method_chain || parts.last_step as method_chain
+    from concentration_parts as parts
+    inner join (
+        select *
+        from concentration_flows
+        union all
+        select *
+        from {{ ref('fct_provenance_cell') }}
+        where mart = 'mart_concentration'
+    ) as evidence
+        on parts.concentration_key = evidence.row_key
+),
+
+demand_cells as (
+    select
+        'mart_n1_coverage' as mart,
+        demands.row_key,
+        demands.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'demand' as role,
+        'as published > supply without the largest supplier' as method_chain
+    from (
+        select
+            row_key,
+            unnest([world_demand_cell_id, removed_demand_cell_id]) as cell_id
+        from {{ ref('mart_n1_coverage') }}
+    ) as demands
+    inner join {{ ref('fct_source_cell') }} as cells on demands.cell_id = cells.cell_id
+),
+
 mirror_flows as (
     select
         'mart_mirror_gap' as mart,
@@ -127,5 +183,9 @@ union all
 select * from lookthrough_flows
 union all
 select * from lookthrough_production
+union all
+select * from concentration_evidence
+union all
+select * from demand_cells
 union all
 select * from mirror_flows
