@@ -186,7 +186,13 @@ def test_no_country_is_lost_to_a_footnote_or_to_na(ask):
 
 
 def test_every_mart_row_has_provenance(ask):
-    for mart in ("mart_concentration", "mart_import_dependency"):
+    for mart in (
+        "mart_concentration",
+        "mart_import_dependency",
+        "mart_lookthrough",
+        "mart_stage_bottleneck",
+        "mart_n1_coverage",
+    ):
         [(orphans,)] = ask(
             f"""
             select count(*) from {mart} where row_key not in (
@@ -194,3 +200,88 @@ def test_every_mart_row_has_provenance(ask):
             """
         )
         assert orphans == 0
+
+
+def test_shares_looked_through_sum_to_one_for_every_importer(ask):
+    [(importers, direct, through)] = ask(
+        """
+        select count(*), max(abs(direct - 1)), max(abs(through - 1))
+        from (
+            select sum(direct_share) as direct, sum(lookthrough_share) as through
+            from mart_lookthrough
+            where production_basis = 'published'
+            group by importer_iso3, material, stage, reference_year, universe, vintage_id
+        )
+        """
+    )
+    assert importers > 1000
+    assert direct < 1e-9
+    # Pairs below a billionth are not listed.
+    assert through < 1e-6
+
+
+def test_a_hub_without_a_smelter_is_no_origin_of_aluminium(ask):
+    rows = ask(
+        """
+        select direct_share > 0.2, lookthrough_share = 0, lookthrough_high > 0
+        from mart_lookthrough
+        where importer_iso3 = 'DEU' and origin_iso3 = 'NLD' and material = 'Al'
+            and reference_year = 2023 and vintage_id = 'latest'
+        """
+    )
+    assert rows == [(True, True, True)] * 2
+
+
+def test_a_production_set_of_looking_through_gives_the_producers(ask):
+    [(row_set,)] = ask(
+        """
+        select row_set from mart_provenance
+        where mart = 'mart_lookthrough' and role = 'production' and row_key = (
+            select min(row_key) from mart_lookthrough
+            where importer_iso3 = 'DEU' and origin_iso3 = 'ISL' and material = 'Al'
+                and reference_year = 2023 and vintage_id = 'latest'
+        )
+        """
+    )
+    producers = {row[0] for row in ask(f"select country_iso3 from {row_set}")}
+    assert {"CHN", "ISL", "NOR"} <= producers
+
+
+def test_exposure_of_the_mart_is_that_of_the_macro(ask):
+    [(n, apart)] = ask(
+        """
+        select count(*), max(abs(marts.any_stage_exposure - macro.any_stage_exposure))
+        from (
+            select distinct
+                importer_iso3, material, stage, reference_year, vintage_id, any_stage_exposure
+            from mart_lookthrough where universe = 'supply'
+        ) as marts
+        inner join any_stage_exposure(['CHN']) as macro
+            using (importer_iso3, material, stage, reference_year, vintage_id)
+        """
+    )
+    assert n > 1000
+    assert apart < 1e-9
+
+
+def test_rare_earth_mines_without_the_largest(ask):
+    found = dict(
+        ask(
+            """
+            select reference_year, n1_gross from mart_n1_coverage
+            where material = 'REE_total' and stage = 'mine' and vintage_id = 'latest'
+            """
+        )
+    )
+    assert found[2025] == pytest.approx(0.306465, abs=1e-6)
+    assert found[2024] == pytest.approx(0.296875, abs=1e-6)
+
+
+def test_the_bottleneck_of_cobalt_is_refining(ask):
+    assert ask(
+        """
+        select bottleneck_stage, bottleneck_top_supplier from mart_stage_bottleneck
+        where chain_id = 'cobalt' and scope = 'world_production' and reference_year = 2023
+            and vintage_id = 'latest'
+        """
+    ) == [("refining", "CHN")]

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from jinja2 import Environment
 
 from pipelines.lookthrough import MARKET, Market, origins, ranges, solve
-from tests.support.measures import create_measures
+from pipelines.settings import PROJECT_ROOT
+from tests.support.measures import create_measures, render
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 quantity = st.floats(min_value=0, max_value=1e6, allow_subnormal=False).map(lambda q: round(q, 3))
@@ -406,3 +408,59 @@ def test_origins_at_the_first_stage_sum_to_one_and_name_what_is_not_known(wareho
         ).fetchall()
     )
     assert found == {"C01": near(0.8), None: near(0.2)}
+
+
+def _mart(connection: Any, shares: pl.DataFrame) -> pl.DataFrame:
+    """The rows that mart_lookthrough makes of shares, all of one relation to production."""
+    connection.register("solved", shares.to_arrow())
+    connection.execute(
+        """
+        create or replace table int_lookthrough__shares as from solved;
+        create or replace table ref_country_group as
+        select 'C01' as country_iso3, true as is_default_set, null::date as valid_to;
+        create or replace table int_lookthrough__market as
+        select distinct
+            vintage_id, material, stage, reference_year, 'monazite' as flow_source,
+            'trade-1' as source_edition_id, ['trade-1', 'made-1'] as source_edition_ids,
+            'made-1' as production_edition_id, 'B' as trade_grade, 'C' as production_grade,
+            1.0 as weight_coverage, 0.0 as unnamed_share, 'gross_t' as basis, 'weight' as relation
+        from solved
+        """
+    )
+    model = PROJECT_ROOT / "dbt_project/models/marts/lookthrough/mart_lookthrough.sql"
+    template = Environment(autoescape=False).from_string(model.read_text("utf-8"))  # noqa: S701
+    sql = template.render(ref=lambda name: name, row_key=lambda columns: render("row_key", columns))
+    return connection.execute(sql).pl()
+
+
+def test_the_mart_follows_the_stages_and_keeps_who_mined_alone(warehouse: Any):
+    # C00 smelts ore of C01 and of its own, and sends all metal to C02; C01 sends ore alone.
+    trade = pl.concat(
+        [rows("s1", {("C01", "C00"): 30}), rows("s2", {("C00", "C02"): 20})]
+    ).with_columns(
+        stage=pl.when(pl.col("material") == "s1").then(pl.lit("mine")).otherwise(pl.lit("refining"))
+    )
+    production = pl.concat([made("s1", {"C00": 10, "C01": 30}), made("s2", {"C00": 20})])
+    production = production.with_columns(
+        stage=pl.when(pl.col("material") == "s1").then(pl.lit("mine")).otherwise(pl.lit("refining"))
+    )
+    shares = pl.concat(
+        solve(trade, production, bloc="EU27", members=[], least_share=0.05, least_part=0.0)
+    )
+    found = {
+        (row["material"], row["importer_iso3"], row["origin_iso3"], row["universe"]): row
+        for row in _mart(warehouse, shares).iter_rows(named=True)
+    }
+    smelter = found["s2", "C02", "C00", "supply"]
+    assert (smelter["lookthrough_share"], smelter["first_stage_share"]) == (1, near(0.25))
+    assert smelter["n_stages_chained"] == 2
+    miner = found["s2", "C02", "C01", "supply"]
+    assert (miner["direct_share"], miner["lookthrough_share"], miner["hidden_pp"]) == (0, 0, 0)
+    assert miner["first_stage_share"] == near(0.75)
+    # The default set is C01, which made none of the metal and three quarters of its ore.
+    assert miner["any_stage_exposure"] == smelter["any_stage_exposure"] == near(0.75)
+    assert miner["universe_quantity"] == 20
+    imported = found["s2", "C02", "C00", "imports"]
+    assert imported["lookthrough_share"] == 1
+    assert imported["first_stage_share"] is None
+    assert imported["evidence_grade"] == "C"
