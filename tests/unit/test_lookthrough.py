@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from jinja2 import Environment
 
 from pipelines.lookthrough import MARKET, Market, origins, ranges, solve
-from pipelines.settings import PROJECT_ROOT
-from tests.support.measures import create_measures, render
+from tests.support.measures import create_measures, render_model
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 quantity = st.floats(min_value=0, max_value=1e6, allow_subnormal=False).map(lambda q: round(q, 3))
@@ -427,10 +425,7 @@ def _mart(connection: Any, shares: pl.DataFrame) -> pl.DataFrame:
         from solved
         """
     )
-    model = PROJECT_ROOT / "dbt_project/models/marts/lookthrough/mart_lookthrough.sql"
-    template = Environment(autoescape=False).from_string(model.read_text("utf-8"))  # noqa: S701
-    sql = template.render(ref=lambda name: name, row_key=lambda columns: render("row_key", columns))
-    return connection.execute(sql).pl()
+    return connection.execute(render_model("mart_lookthrough")).pl()
 
 
 def test_the_mart_follows_the_stages_and_keeps_who_mined_alone(warehouse: Any):

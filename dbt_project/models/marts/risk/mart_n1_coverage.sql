@@ -11,23 +11,27 @@ with consumption as (
         facts.reference_year,
         facts.value as consumption,
         facts.cell_id,
-        facts.source_edition_id
+        facts.source_edition_id,
+        editions.recency
     from {{ ref('fct_supply_balance') }} as facts
     inner join {{ ref('int_edition__by_vintage') }} as editions
         on facts.source_edition_id = editions.source_edition_id
     where facts.measure = 'consumption' and facts.form like '%apparent%' and facts.value is not null
-    qualify editions.recency = min(editions.recency) over series
-    window series as (
-        partition by
-            editions.vintage_id, facts.country_iso3, facts.material, facts.stage, facts.basis,
-            facts.reference_year
-    )
+),
+
+newest as (
+    select *
+    from consumption
+    qualify
+        recency = min(recency) over (
+            partition by vintage_id, country_iso3, material, stage, basis, reference_year
+        )
 ),
 
 -- Several forms of one material and stage: it is not known which applies, so none is taken.
 single as (
     select *
-    from consumption
+    from newest
     qualify
         count(*) over (
             partition by vintage_id, country_iso3, material, stage, basis, reference_year
