@@ -145,7 +145,7 @@ def origins(market: Market, blocs: Flags | None = None) -> Shares:
     """
     passed, inverse = market.followed(most=False, lost=1.0)
     sources = np.diag(market.own(market.floor))
-    shares = sources @ inverse
+    shares = market.own(market.floor)[:, None] * inverse
     iterations = 1
     while True:
         left = sources + shares @ passed - shares
@@ -333,9 +333,7 @@ def _one(
     of_imports = np.hstack([market.trade, received])
     imports = of_imports.sum(axis=0)
     direct = _over(of_imports, imports)
-    listed = (direct > 0) & (direct >= listing[0]) | (high @ direct >= listing[0])
-    listed &= imports >= listing[1] * market.trade.sum()
-    through, nothing = np.full_like(direct, np.nan), np.full(len(imports), np.nan)
+    least, most = low @ direct, high @ direct
     places = (np.concatenate([present, [0, len(inside) - 1]]), np.append(present, 0))
     if is_known:
         shares = origins(market, blocs)
@@ -344,7 +342,7 @@ def _one(
         held[0] += shares.unknown
         through = held[:, : sink + 1] @ direct
         listed = (direct > 0) | (through >= _NOISE)
-        nothing = shares.residual[: sink + 1] @ direct
+        residual, iterations = shares.residual[: sink + 1] @ direct, shares.iterations
         yield _Piece(
             0,
             *places,
@@ -352,10 +350,14 @@ def _one(
             (shares.direct, held, *_of_supply(market, low, high, blocs)),
             (shares.direct > 0) | (held >= _NOISE),
             shares.residual,
-            shares.iterations,
+            iterations,
         )
-    span = (low @ direct, high @ direct)
-    yield _Piece(1, *places, imports, (direct, through, *span), listed, nothing, 1)
+    else:
+        through, residual = np.full_like(direct, np.nan), np.full(len(imports), np.nan)
+        iterations = 1
+        listed = (direct > 0) & (direct >= listing[0]) | (most >= listing[0])
+        listed &= imports >= listing[1] * market.trade.sum()
+    yield _Piece(1, *places, imports, (direct, through, least, most), listed, residual, iterations)
 
 
 @dataclass(frozen=True, slots=True)

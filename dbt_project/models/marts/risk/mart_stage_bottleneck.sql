@@ -31,11 +31,21 @@ with staged as (
         )
 ),
 
+long_chains as (
+    select
+        scope,
+        chain_id
+    from staged
+    group by scope, chain_id
+    having count(distinct stage) > 1
+),
+
 -- A stage that is published in several units, or for several materials of a chain, counts once:
 -- tonnes before shares of a study, the better grade first.
 chosen as (
-    select *
+    select staged.*
     from staged
+    semi join long_chains using (scope, chain_id)
     qualify
         row_number() over (
             partition by scope, geo_iso3, reference_year, vintage_id, chain_id, stage
