@@ -1,16 +1,28 @@
 {#-
     The flows behind a mart row, as a predicate on fct_trade_flow. The EU as importer is its members,
-    trade within it left out. `codes` is the CTE that lists the codes of material and stage.
+    trade within it left out. `codes` is the CTE that lists the codes of material and stage. A row
+    about several years names its first (an expression) and its last (a column); such a row may rest
+    on several editions.
 -#}
-{% macro flow_predicate(mart, buyer) -%}
+{% macro flow_predicate(mart, buyer, first_year=none, last_year='reference_year') -%}
     'flow_source = ''' || {{ mart }}.flow_source
     || case
         when {{ mart }}.flow_source = 'baci'
-            then ''' and source_edition_id = ''' || {{ mart }}.source_edition_id
-        else ''
+    {%- if first_year is none %}
+            then ''' and source_edition_id = ''' || {{ mart }}.source_edition_id || ''''
+    {%- else %}
+            then
+                ''' and source_edition_id in ('''
+                || array_to_string({{ mart }}.source_edition_ids, ''', ''') || ''')'
+    {%- endif %}
+        else ''''
     end
-    || ''' and hs_code in (' || codes.hs_codes
-    || ') and reference_year = ' || {{ mart }}.reference_year
+    || ' and hs_code in (' || codes.hs_codes || ') and reference_year '
+    {%- if first_year is none %}
+    || '= ' || {{ mart }}.{{ last_year }}
+    {%- else %}
+    || 'between ' || ({{ first_year }}) || ' and ' || {{ mart }}.{{ last_year }}
+    {%- endif %}
     || case {{ mart }}.{{ buyer }}
         when 'WLD' then ''
         when 'EU27'

@@ -101,7 +101,59 @@
         ) as
             hhi_imports > least_hhi_imports
             and hhi_world_exports > least_hhi_world_exports
-            and imports_to_exports > least_ratio"
+            and imports_to_exports > least_ratio",
+        "unit_value(amount, quantity) as amount / nullif(quantity, 0)",
+        "ols_slope(xs, ys) as
+            list_sum(
+                list_transform(
+                    list_zip(cast(xs as double []), cast(ys as double [])),
+                    lambda pair:
+                    (pair[1] - list_avg(cast(xs as double [])))
+                    * (pair[2] - list_avg(cast(ys as double [])))
+                )
+            )
+            / nullif(
+                list_sum(
+                    list_transform(
+                        cast(xs as double []),
+                        lambda x: power(x - list_avg(cast(xs as double [])), 2)
+                    )
+                ),
+                0
+            )",
+        "mad(history) as
+            list_median(
+                list_transform(
+                    cast(history as double []),
+                    lambda h: abs(h - list_median(cast(history as double [])))
+                )
+            )",
+        "robust_z(figure, history, least_mad := 0.05, least_n := 24) as
+            case
+                when list_count(history) >= least_n
+                    then
+                        (figure - list_median(cast(history as double [])))
+                        / (1.4826 * greatest(mad(history), least_mad))
+            end",
+        "yoy_ln(kg, kg_year_before) as ln(greatest(kg, 1) / greatest(kg_year_before, 1))",
+        "alert_level(z, z_month_before, is_stopped, watch := -2, alert := -3) as
+            case
+                when z is null or not z < watch then null
+                when is_stopped then 'stopped'
+                when z_month_before < watch then 'confirmed'
+                when z < alert then 'alert'
+                else 'watch'
+            end",
+        "placebo_rank_p(shift, placebo_shifts) as
+            case
+                when list_count(placebo_shifts) > 0 and shift is not null
+                    then
+                        (
+                            1
+                            + len(list_filter(placebo_shifts, lambda p: abs(p) >= abs(shift)))
+                        )
+                        / (1 + list_count(placebo_shifts))
+            end"
     ] -%}
     {%- for macro in macros %}
         {%- do run_query("create or replace macro " ~ target.schema ~ "." ~ macro) %}

@@ -28,10 +28,11 @@ def _module(file: Path, **context: Any) -> Any:
 
 
 def create_measures(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> None:
-    """Create the macros of measures and chains, as the project's ``on-run-start`` does."""
+    """Create all macros of measures, as the project's ``on-run-start`` does."""
     context = {"run_query": connection.execute, "target": SimpleNamespace(schema=schema)}
-    _module(_MACROS / "measures.sql", **context).create_measures()
-    _module(_MACROS / "chain_measures.sql", **context).create_chain_measures()
+    # measures first: the others use them.
+    for file in sorted(_MACROS.glob("*measures.sql"), key=lambda f: (f.stem != "measures", f.stem)):
+        getattr(_module(file, **context), f"create_{file.stem}")()
 
 
 def render(macro: str, *arguments: Any, **context: Any) -> str:
