@@ -123,6 +123,53 @@ revision_cells as (
                 'later' as role
         ) as drivers
     inner join cells on drivers.cell_id = cells.cell_id
+),
+
+trend_cells as (
+    select distinct
+        'mart_trend' as mart,
+        trends.row_key,
+        supplier_cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'supplier of one of five years' as role,
+        'as published > shares > index > slope over five years' as method_chain
+    from {{ ref('mart_trend') }} as trends
+    inner join supplier_cells
+        on
+            trends.vintage_id = supplier_cells.vintage_id
+            and trends.scope = supplier_cells.scope
+            and trends.geo_iso3 = supplier_cells.geo_iso3
+            and trends.material = supplier_cells.material
+            and trends.stage = supplier_cells.stage
+            and trends.basis = supplier_cells.basis
+            and supplier_cells.reference_year
+            between trends.reference_year - 4 and trends.reference_year
+    inner join cells on supplier_cells.cell_id = cells.cell_id
+    where trends.flow_source is null
+),
+
+exposure_cells as (
+    select distinct
+        'mart_policy_exposure' as mart,
+        exposures.row_key,
+        supplier_cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'share of imports' as role,
+        'as published > controls of the day' as method_chain
+    from {{ ref('mart_policy_exposure') }} as exposures
+    inner join supplier_cells
+        on
+            supplier_cells.scope = 'import_sources'
+            and supplier_cells.vintage_id = 'latest'
+            and exposures.importer_iso3 = supplier_cells.geo_iso3
+            and exposures.material = supplier_cells.material
+            and exposures.stage = supplier_cells.stage
+            and exposures.basis = supplier_cells.basis
+            and exposures.reference_year = supplier_cells.reference_year
+    inner join cells on supplier_cells.cell_id = cells.cell_id
+    where exposures.flow_source is null
 )
 
 select * from concentration_cells
@@ -134,3 +181,7 @@ union all
 select * from reliance_cells
 union all
 select * from revision_cells
+union all
+select * from trend_cells
+union all
+select * from exposure_cells

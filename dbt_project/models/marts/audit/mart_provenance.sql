@@ -155,6 +155,100 @@ demand_cells as (
     inner join {{ ref('fct_source_cell') }} as cells on demands.cell_id = cells.cell_id
 ),
 
+trend_flows as (
+    select
+        'mart_trend' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'geo_iso3', 'marts.reference_year - 4') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares > index > slope over five years' as method_chain
+    from {{ ref('mart_trend') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.flow_source is not null
+),
+
+switch_flows as (
+    select
+        'mart_supplier_switch' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year - 1') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares of two years > reallocation' as method_chain
+    from {{ ref('mart_supplier_switch') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+),
+
+exposure_flows as (
+    select
+        'mart_policy_exposure' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares > controls of the day' as method_chain
+    from {{ ref('mart_policy_exposure') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.flow_source is not null
+),
+
+event_flows as (
+    select
+        'mart_event_impact' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3', 'marts.first_period', 'last_period') }}
+            as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > shares before and after > shift' as method_chain
+    from {{ ref('mart_event_impact') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.frequency = 'year'
+),
+
+event_reports as (
+    select
+        'mart_event_impact' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        'fct_trade_report where hs_code in (' || codes.hs_codes
+        || ') and reporter_iso3 = ''' || marts.importer_iso3
+        || ''' and flow = ''import'' and reference_month is not null'
+        || ' and 12 * reference_year + reference_month - 1 between '
+        || marts.first_period || ' and ' || marts.last_period as row_set,
+        marts.source_edition_id,
+        'monthly reports' as role,
+        'reports > shares before and after > shift' as method_chain
+    from {{ ref('mart_event_impact') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    where marts.frequency = 'month'
+),
+
+alert_reports as (
+    select
+        'mart_alerts' as mart,
+        row_key,
+        cast(null as varchar) as cell_id,
+        'fct_trade_report where hs_code = ''' || hs_code
+        || ''' and source_id = ''' || source_id
+        || ''' and reporter_iso3 = ''' || reporter_iso3
+        || ''' and partner_iso3 = ''' || partner_iso3
+        || ''' and flow = ''' || flow
+        || ''' and reference_month is not null'
+        || ' and 12 * reference_year + reference_month between '
+        || (12 * reference_year + reference_month - 48)
+        || ' and ' || (12 * reference_year + reference_month) as row_set,
+        source_edition_id,
+        'monthly reports' as role,
+        'reports > change on the year before > robust z' as method_chain
+    from {{ ref('mart_alerts') }}
+),
+
 mirror_flows as (
     select
         'mart_mirror_gap' as mart,
@@ -187,5 +281,17 @@ union all
 select * from concentration_evidence
 union all
 select * from demand_cells
+union all
+select * from trend_flows
+union all
+select * from switch_flows
+union all
+select * from exposure_flows
+union all
+select * from event_flows
+union all
+select * from event_reports
+union all
+select * from alert_reports
 union all
 select * from mirror_flows
