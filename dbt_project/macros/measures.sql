@@ -102,7 +102,6 @@
             hhi_imports > least_hhi_imports
             and hhi_world_exports > least_hhi_world_exports
             and imports_to_exports > least_ratio",
-        "unit_value(amount, quantity) as amount / nullif(quantity, 0)",
         "ols_slope(xs, ys) as
             list_sum(
                 list_transform(
@@ -135,7 +134,11 @@
                         (figure - list_median(cast(history as double [])))
                         / (1.4826 * greatest(mad(history), least_mad))
             end",
-        "yoy_ln(kg, kg_year_before) as ln(greatest(kg, 1) / greatest(kg_year_before, 1))",
+        "yoy_ln(kg, kg_year_before) as
+            case
+                when kg is not null and kg_year_before is not null
+                    then ln(greatest(kg, 1) / greatest(kg_year_before, 1))
+            end",
         "alert_level(z, z_month_before, is_stopped, watch := -2, alert := -3) as
             case
                 when z is null or not z < watch then null

@@ -5,6 +5,7 @@
     because DuckDB looks a table up when a macro is made, and they are made before the tables.
     `covered_part` is the reader's own assumption: what part of a line that is controlled in part
     falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm.
+    Trade of more than `years_back` years before the day says nothing of it.
 -#}
 {% macro controls_on_dates() -%}
     -- The state of each control on each day: its last one, unless that has run out.
@@ -57,7 +58,7 @@
         inner join markets using (material, stage)
         where shares_held.vintage_id = vintage and shares_held.basis in ('usd', 'share')
     ),
-    -- The newest year that trade is held for, no later than the day asked for.
+    -- The newest year that trade is held for, no later than the day asked for and not long before.
     newest as (
         select
             covered_markets.as_of_date,
@@ -70,7 +71,10 @@
         inner join (
             select distinct importer_iso3, material, stage, basis, reference_year from held
         ) as held_years using (material, stage)
-        where held_years.reference_year <= year(covered_markets.as_of_date)
+        where
+            held_years.reference_year
+            between year(covered_markets.as_of_date) - years_back
+            and year(covered_markets.as_of_date)
         group by all
     ),
     supply as (
@@ -215,12 +219,13 @@
 {%- endmacro %}
 
 {% macro create_policy_measures() -%}
-    {%- set tables = "shares := 'mart_import_dependency', controls := 'dim_control'" -%}
+    {%- set choices = "years_back := 5, vintage := 'latest', "
+        ~ "shares := 'mart_import_dependency', controls := 'dim_control'" -%}
     {%- set macros = [
-        "policy_exposure(as_of, covered_part := null, vintage := 'latest', " ~ tables ~ ") as table
+        "policy_exposure(as_of, covered_part := null, " ~ choices ~ ") as table
             with days as (select cast(as_of as date) as as_of_date),
             " ~ exposure_of_importers(),
-        "policy_exposure_on(dates, covered_part := null, vintage := 'latest', " ~ tables ~ ")
+        "policy_exposure_on(dates, covered_part := null, " ~ choices ~ ")
             as table
             with days as (select unnest(cast(dates as date [])) as as_of_date),
             " ~ exposure_of_importers(),

@@ -22,8 +22,7 @@ LATER = {
     "eu_supply_risk": "the study's index is copied as published, not recomputed",
     "nassar_sr": "no table of US risk yet; it needs indices that are not held",
     "geopolrisk": "no table of geopolitical risk yet",
-    "export_drop": "no monthly alerts yet",
-    "unit_value": "no table of unit values yet; medians only serve to impute weights",
+    "unit_value": "of 2024; value and weight of that flow are in no document that is held",
     "element_factors": "oxide is not converted to element yet; each has a basis of its own",
     "magnet_reo": "magnets are not split into elements yet",
 }
@@ -64,6 +63,7 @@ def test_every_group_is_tested_or_put_off_for_a_reason(vectors):
         "lookthrough",
         "n1",
         "switching",
+        "export_drop",
         "crma65",
         "geodep",
         "tokens",
@@ -289,6 +289,14 @@ def test_supply_without_the_largest_supplier(vectors, value):
     assert value("n1_gross(?, ?, ?)", supply, top, demand) == near(both["expect_gross"])
     found = value("n1_net(?, ?, ?, ?)", supply, top, demand, both["d_top"])
     assert found == near(both["expect_net"])
+
+
+def test_a_drop_of_exports(vectors, value):
+    drop, sums = vectors["export_drop"]
+    assert value("yoy_ln(?, ?)", 1e6 * (1 + drop["yoy"]), 1e6) == near(drop["expect_ln"], 1e-4)
+    found = value("list_sum([?, ?])", sums["h1"], sums["jul"])
+    assert found == sums["expect"]
+    assert found == near(sums["published"], sums["tolerance"])
 
 
 def _threshold(rule_set):

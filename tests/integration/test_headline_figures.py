@@ -192,6 +192,11 @@ def test_every_mart_row_has_provenance(ask):
         "mart_lookthrough",
         "mart_stage_bottleneck",
         "mart_n1_coverage",
+        "mart_trend",
+        "mart_supplier_switch",
+        "mart_policy_exposure",
+        "mart_event_impact",
+        "mart_alerts",
     ):
         [(orphans,)] = ask(
             f"""

@@ -141,6 +141,40 @@ def test_macros_work_with_their_defaults(made, public):
         assert told == ("Herfindahl-Hirschman index of shares",)
 
 
+def test_a_macro_that_is_given_a_tables_name_reads_the_release_it_stands_in(tmp_path):
+    settings, info = release(
+        tmp_path,
+        sql="""
+            CREATE MACRO marts_on(as_of, least := 0.1, marts := 'mart_concentration') AS TABLE
+                WITH days AS (SELECT CAST(as_of AS DATE) AS as_of_date)
+                SELECT held.row_key FROM days
+                INNER JOIN query_table(marts) AS held ON held.computed_for <= days.as_of_date
+                WHERE held.hhi > least;
+            CREATE MACRO ungated(notes := 'mart_ungated') AS TABLE FROM query_table(notes);
+        """,
+    )
+    counted = {}
+    for public in (False, True):
+        with open_release(settings, public=public) as connection:
+            query = "SELECT count(*) FROM marts_on('2025-12-31'{})"
+            counted[public] = connection.execute(query.format("")).fetchone()[0]
+            assert connection.execute(query.format(", least := 0.9")).fetchone() == (0,)
+            assert connection.execute("SELECT count(*) FROM marts_on('2001-01-01')").fetchone() == (
+                0,
+            )
+            held = connection.execute(
+                "SELECT count(*) FROM mart_concentration WHERE computed_for IS NOT NULL"
+            ).fetchone()
+            assert held == (counted[public],)
+    assert counted[False] > counted[True] > 0
+    with (
+        open_release(settings, public=True) as connection,
+        pytest.raises(duckdb.CatalogException),
+    ):
+        connection.execute("FROM ungated()")
+    assert info.tables["mart_concentration"].public_rows == counted[True]
+
+
 @pytest.mark.parametrize("place", ["monazite.duckdb", "public/monazite.duckdb"])
 def test_views_work_under_any_name_of_the_database(made, place):
     _, info = made

@@ -77,6 +77,17 @@ def near(value: float) -> Any:
         ("reallocation([0.6, 0.4, 0], [0.5, 0.2, 0.3])", 0.3),
         ("reallocation([0.6, 0.4], [0.6, 0.4])", 0.0),
         ("consumption_share(0.5, 0.8)", 0.4),
+        ("ols_slope([2019, 2020, 2021], [1, 3, 5])", 2.0),
+        ("ols_slope([1, 2, 3], [1, 2, 1])", 0.0),
+        ("mad([1, 2, 9])", 1.0),
+        ("robust_z(7, [1, 2, 9], least_n := 3)", 5 / 1.4826),
+        # A history that never moves still has the least spread.
+        ("robust_z(0.9, [1, 1, 1], least_n := 3)", -0.1 / (1.4826 * 0.05)),
+        ("yoy_ln(260, 1000)", math.log(0.26)),
+        # Nothing counts as one kilogram.
+        ("yoy_ln(0, 1000)", -math.log(1000)),
+        ("placebo_rank_p(-0.5, [0.1, -0.6, 0.2])", 0.5),
+        ("placebo_rank_p(0.9, [0.1, -0.6, 0.2])", 0.25),
     ],
 )
 def test_worked_example(expression: str, expected: float) -> None:
@@ -116,10 +127,38 @@ def test_whole_tonnes_typed_by_hand_do_not_overflow(name: str) -> None:
         "mirror_ln_ratio(5, null)",
         "mirror_rel_gap(0, 0)",
         "consumption_share(null, 0.5)",
+        "ols_slope([2020], [1])",
+        "ols_slope([2020, 2020], [1, 2])",
+        "mad(cast([] as double[]))",
+        "robust_z(1, [1, 2, 3])",
+        "robust_z(null, [1, 2, 9], least_n := 3)",
+        "robust_z(1, [1, null, null], least_n := 2)",
+        "yoy_ln(null, 5)",
+        "yoy_ln(5, null)",
+        "placebo_rank_p(0.5, cast([] as double[]))",
+        "placebo_rank_p(null, [0.5])",
+        "alert_level(null, -5, true)",
+        "alert_level(-2, -5, true)",
     ],
 )
 def test_a_measure_of_nothing_is_null_not_zero(expression: str) -> None:
     assert measure(expression) is None
+
+
+@pytest.mark.parametrize(
+    ("z", "before", "stopped", "level"),
+    [
+        (-2.5, -1.0, False, "watch"),
+        (-3.5, -1.0, False, "alert"),
+        (-2.5, -2.5, False, "confirmed"),
+        (-2.5, None, False, "watch"),
+        (-9.0, -9.0, True, "stopped"),
+    ],
+)
+def test_a_level_follows_from_two_months(
+    z: float, before: float | None, stopped: bool, level: str
+) -> None:
+    assert measure(f"alert_level($z, $b, {stopped})", z=z, b=before) == level
 
 
 @pytest.mark.parametrize("expression", ["hhi_norm(1, 1)", "hhi_norm(1, 0)", "evenness([7])"])
@@ -324,3 +363,33 @@ def test_reallocation_of_shares_lies_between_zero_and_one(pairs: list[tuple[floa
 @given(share, share)
 def test_dependency_never_exceeds_the_share_of_imports(reliance: float, of_imports: float) -> None:
     assert measure("consumption_share($r, $s)", r=reliance, s=of_imports) <= of_imports + 1e-12
+
+
+number = st.floats(min_value=-1e3, max_value=1e3)
+
+
+@few
+@given(st.lists(number, min_size=3, max_size=40), number, number, st.floats(0.5, 20))
+def test_a_robust_score_does_not_follow_level_and_falls_with_the_figure(
+    past: list[float], figure: float, shift: float, step: float
+) -> None:
+    score = "robust_z($f, $p, least_n := 3)"
+    found = measure(score, f=figure, p=past)
+    moved = measure(score, f=figure + shift, p=[x + shift for x in past])
+    assert moved == pytest.approx(found, rel=1e-6, abs=1e-6)
+    assert measure(score, f=figure - step, p=past) < found
+
+
+@few
+@given(number, number, st.lists(st.integers(1900, 2100), min_size=2, max_size=20, unique=True))
+def test_the_slope_of_a_line_is_its_slope(base: float, slope: float, years: list[int]) -> None:
+    line = [base + slope * (year - 2000) for year in years]
+    found = measure("ols_slope($x, $y)", x=[float(year) for year in years], y=line)
+    assert found == pytest.approx(slope, rel=1e-6, abs=1e-6)
+
+
+@few
+@given(number, st.lists(number, min_size=1, max_size=30))
+def test_a_rank_among_placebos_is_never_zero(shift: float, others: list[float]) -> None:
+    found = measure("placebo_rank_p($s, $o)", s=shift, o=others)
+    assert 1 / (1 + len(others)) - 1e-9 <= found <= 1

@@ -62,15 +62,22 @@ named as (
     from gathered
 ),
 
+-- Ties go to the first in the alphabet.
 ranked as (
     select
         *,
         list_sort(
             list_transform(
                 named_partners,
-                lambda p: { 'loss': p.before - p.after, 'partner': p.partner }
+                lambda p: { 'change': p.before - p.after, 'partner': p.partner }
             )
-        ) as by_loss
+        )[1] as gainer,
+        list_sort(
+            list_transform(
+                named_partners,
+                lambda p: { 'change': p.after - p.before, 'partner': p.partner }
+            )
+        )[1] as loser
     from named
 )
 
@@ -108,9 +115,8 @@ select
         ),
         0
     ) as share_of_exits,
-    case when ranked.by_loss[1].loss < 0 then ranked.by_loss[1].partner end as largest_gain_iso3,
-    case when ranked.by_loss[-1].loss > 0 then ranked.by_loss[-1].partner end
-        as largest_loss_iso3,
+    case when ranked.gainer.change < 0 then ranked.gainer.partner end as largest_gain_iso3,
+    case when ranked.loser.change < 0 then ranked.loser.partner end as largest_loss_iso3,
     after_year.source_edition_id = before_year.source_edition_id as vintage_consistent,
     after_year.flow_source,
     after_year.source_edition_id,
