@@ -150,9 +150,7 @@ def test_a_state_is_not_exposed_to_its_own_controls(database):
 
 def test_many_days_at_once_are_the_same_as_one_by_one(database):
     days = ["2025-10-20", "2025-11-08", "2026-11-11"]
-    at_once = database.execute(
-        f"from policy_exposure_on({days}::date[]) order by all"
-    ).fetchall()
+    at_once = database.execute(f"from policy_exposure_on({days}::date[]) order by all").fetchall()
     one_by_one = " union all ".join(f"from policy_exposure('{day}')" for day in days)
     assert at_once == database.execute(f"from ({one_by_one}) order by all").fetchall()
 
@@ -163,9 +161,7 @@ def test_a_house_asks_its_own_register(database):
         select * replace ('DEU' as issuing_iso3, 'Er' as material, 'refining' as stage)
         from dim_control where event_id = 'CHN-2025-18' limit 1"""
     )
-    found = ask(
-        database, "policy_exposure('2025-06-01', controls := 'own_register')", "USA", "Er"
-    )
+    found = ask(database, "policy_exposure('2025-06-01', controls := 'own_register')", "USA", "Er")
     assert found["share_under_control"] == pytest.approx(0.6)
 
 

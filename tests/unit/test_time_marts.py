@@ -77,8 +77,7 @@ def steady(year: int, month: int, tonnes: float = 1000) -> float:
 def report(database: Any, weights: dict[tuple[int, int], float | None], **names: str) -> None:
     named = {"partner": "WLD", "flow": "export", "code": "850511", **names}
     database.executemany(
-        "insert into fct_trade_report values "
-        "('un_comtrade', 'CHN', ?, ?, ?, ?, ?, ?, 1, ?)",
+        "insert into fct_trade_report values ('un_comtrade', 'CHN', ?, ?, ?, ?, ?, ?, 1, ?)",
         [
             (named["partner"], named["flow"], named["code"], year, month, kg, EDITION)
             for (year, month), kg in weights.items()
