@@ -120,19 +120,12 @@
                 ),
                 0
             )",
-        "mad(history) as
-            list_median(
-                list_transform(
-                    cast(history as double []),
-                    lambda h: abs(h - list_median(cast(history as double [])))
-                )
-            )",
         "robust_z(figure, history, least_mad := 0.05, least_n := 24) as
             case
                 when list_count(history) >= least_n
                     then
                         (figure - list_median(cast(history as double [])))
-                        / (1.4826 * greatest(mad(history), least_mad))
+                        / (1.4826 * greatest(list_mad(cast(history as double [])), least_mad))
             end",
         "yoy_ln(kg, kg_year_before) as
             case

@@ -7,13 +7,14 @@
     falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm.
     Trade of more than `years_back` years before the day says nothing of it.
 -#}
-{% macro controls_on_dates() -%}
+{% macro controls_on_dates(only_exports=true) -%}
     -- The state of each control on each day: its last one, unless that has run out.
     controls_by_day as (
         select
             days.as_of_date,
             register.event_id,
             register.issuing_iso3,
+            register.is_export_control,
             register.material,
             register.stage,
             register.target_iso3,
@@ -27,9 +28,11 @@
         from days
         inner join query_table(controls) as register
             on
-                register.is_export_control
-                and register.valid_from <= days.as_of_date
+                register.valid_from <= days.as_of_date
                 and (register.valid_until is null or register.valid_until >= days.as_of_date)
+                {%- if only_exports %}
+                and register.is_export_control
+                {%- endif %}
     )
 {%- endmacro %}
 
@@ -231,11 +234,12 @@
             " ~ exposure_of_importers(),
         "policy_alerts(as_of, within_days := 90, controls := 'dim_control') as table
             with days as (select cast(as_of as date) as as_of_date),
-            " ~ controls_on_dates() ~ "
+            " ~ controls_on_dates(only_exports=false) ~ "
             select
                 event_id,
                 issuing_iso3,
                 target_iso3,
+                is_export_control,
                 as_of_date,
                 status,
                 case
@@ -244,12 +248,19 @@
                 end as alert,
                 expiry_date,
                 cast(expiry_date - as_of_date as integer) as expiry_days,
-                list_sort(list(distinct material || ' ' || stage)) as covers
+                coalesce(
+                    list_sort(
+                        list(distinct material || ' ' || stage) filter (where material is not null)
+                    ),
+                    []
+                ) as covers
             from controls_by_day
             where
                 status = 'outcome_unknown'
                 or expiry_date - as_of_date <= within_days
-            group by event_id, issuing_iso3, target_iso3, as_of_date, status, expiry_date
+            group by
+                event_id, issuing_iso3, target_iso3, is_export_control, as_of_date, status,
+                expiry_date
             order by expiry_date nulls first, event_id"
     ] -%}
     {%- for macro in macros %}

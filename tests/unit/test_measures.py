@@ -79,7 +79,6 @@ def near(value: float) -> Any:
         ("consumption_share(0.5, 0.8)", 0.4),
         ("ols_slope([2019, 2020, 2021], [1, 3, 5])", 2.0),
         ("ols_slope([1, 2, 3], [1, 2, 1])", 0.0),
-        ("mad([1, 2, 9])", 1.0),
         ("robust_z(7, [1, 2, 9], least_n := 3)", 5 / 1.4826),
         # A history that never moves still has the least spread.
         ("robust_z(0.9, [1, 1, 1], least_n := 3)", -0.1 / (1.4826 * 0.05)),
@@ -129,7 +128,6 @@ def test_whole_tonnes_typed_by_hand_do_not_overflow(name: str) -> None:
         "consumption_share(null, 0.5)",
         "ols_slope([2020], [1])",
         "ols_slope([2020, 2020], [1, 2])",
-        "mad(cast([] as double[]))",
         "robust_z(1, [1, 2, 3])",
         "robust_z(null, [1, 2, 9], least_n := 3)",
         "robust_z(1, [1, null, null], least_n := 2)",
@@ -216,6 +214,17 @@ def test_freight_is_taken_off_once_and_only_where_it_is_in(
         )"""
     )
     assert found == near(expected)
+
+
+def test_no_macro_takes_the_place_of_a_function_that_models_call() -> None:
+    """A macro hides a function of DuckDB of the same name, in every model and in every release."""
+    with duckdb.connect() as fresh:
+        names = "select distinct function_name from duckdb_functions()"
+        built_in = {row[0] for row in fresh.execute(names).fetchall()}
+        create_measures(fresh)
+        own = fresh.execute(f"{names} where not internal and schema_name = 'main'").fetchall()
+    # The entropy of a list stands for that of a column.
+    assert {row[0] for row in own} & built_in == {"entropy"}
 
 
 # Properties

@@ -174,6 +174,7 @@ def test_alerts_name_what_ends_soon_and_what_has_ended(database):
     }
     assert found["CHN-2024-46-USA"] == ("suspended_ends", 5)
     assert found["CHN-2025-57"] == ("outcome_unknown", None)
+    assert found["CHN-2025-62"] == ("outcome_unknown", None), "of technology, not of exports"
     assert "CHN-2025-18" not in found
     soon = database.execute("select count(*) from policy_alerts('2026-08-01', 90)").fetchone()
     sooner = database.execute("select count(*) from policy_alerts('2026-08-01', 120)").fetchone()
