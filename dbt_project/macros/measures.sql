@@ -149,7 +149,42 @@
                             + len(list_filter(placebo_shifts, lambda p: abs(p) >= abs(shift)))
                         )
                         / (1 + list_count(placebo_shifts))
-            end"
+            end",
+        "wgi_risk(mean_estimate) as
+            case
+                when mean_estimate is not null
+                    then least(10.0, greatest(0.0, (2.5 - mean_estimate) * 2))
+            end",
+        "political_risk(political_stability) as
+            case
+                when political_stability is not null
+                    then least(1.0, greatest(0.0, (2.5 - political_stability) / 5))
+            end",
+        "hhi_wgi(shares, risks, trade_parameters) as
+            list_sum(
+                list_transform(
+                    list_zip(shares, risks, trade_parameters),
+                    lambda s: power(s[1], 2) * s[2] * s[3]
+                )
+            )",
+        "eu_supply_risk(hhi_wgi_gs, hhi_wgi_eu, import_reliance, eol_rir, substitution_index) as
+            case
+                when hhi_wgi_gs is null then hhi_wgi_eu
+                when hhi_wgi_eu is null then hhi_wgi_gs
+                when import_reliance is not null
+                    then
+                        hhi_wgi_gs * least(1.0, greatest(0.0, import_reliance)) / 2
+                        + hhi_wgi_eu * (1 - least(1.0, greatest(0.0, import_reliance)) / 2)
+            end * (1 - eol_rir) * substitution_index",
+        "trade_exposure(net_imports, consumption) as
+            case
+                when consumption > 0 and net_imports is not null
+                    then least(1.0, greatest(0.0, net_imports / consumption))
+            end",
+        "nassar_supply_risk(disruption_potential, exposure, vulnerability) as
+            cbrt(disruption_potential * exposure * vulnerability)",
+        "geopolrisk_score(hhi_production, risk_weighted_imports, imports, production) as
+            hhi_production * risk_weighted_imports / nullif(imports + production, 0)"
     ] -%}
     {%- for macro in macros %}
         {%- do run_query("create or replace macro " ~ target.schema ~ "." ~ macro) %}

@@ -170,6 +170,46 @@ exposure_cells as (
             and exposures.reference_year = supplier_cells.reference_year
     inner join cells on supplier_cells.cell_id = cells.cell_id
     where exposures.flow_source is null
+),
+
+supply_risk_suppliers as (
+    select
+        marts.row_key,
+        suppliers.cell_id,
+        suppliers.wgi_cell_ids
+    from {{ ref('mart_eu_supply_risk') }} as marts
+    inner join {{ ref('int_eu_supply_risk__supplier') }} as suppliers
+        on
+            marts.vintage_id = suppliers.vintage_id
+            and marts.material = suppliers.material
+            and marts.stage = suppliers.stage
+            and (marts.formula != 'GS' or suppliers.scope = 'world')
+            and (marts.formula != 'EU' or suppliers.scope = 'eu')
+),
+
+supply_risk_cells as (
+    select distinct
+        'mart_eu_supply_risk' as mart,
+        found.row_key,
+        cells.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        found.role,
+        'shares x governance > index > formula of the study' as method_chain
+    from (
+        select
+            row_key,
+            cell_id,
+            'share' as role
+        from supply_risk_suppliers
+        union all
+        select
+            row_key,
+            unnest(wgi_cell_ids) as cell_id,
+            'governance' as role
+        from supply_risk_suppliers
+    ) as found
+    inner join cells on found.cell_id = cells.cell_id
 )
 
 select * from concentration_cells
@@ -185,3 +225,5 @@ union all
 select * from trend_cells
 union all
 select * from exposure_cells
+union all
+select * from supply_risk_cells

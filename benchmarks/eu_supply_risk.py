@@ -1,0 +1,199 @@
+"""The EU's supply risk recomputed, beside the study of 2023: writes docs/methods/eu-supply-risk.md.
+
+::
+
+    python benchmarks/eu_supply_risk.py            prints the comparison
+    python benchmarks/eu_supply_risk.py --write    writes the page anew
+
+Asks the current release of ``MONAZITE_HOME``; every figure of the page is one of its rows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cyclopts
+import duckdb
+from cyclopts import Parameter
+
+from pipelines.publish.reader import open_release
+from pipelines.settings import PROJECT_ROOT, Settings
+
+PAGE = PROJECT_ROOT / "docs" / "methods" / "eu-supply-risk.md"
+#: Differences beyond this (index points) are explained or listed as open.
+TELLING = 0.5
+
+_ROWS = """
+    from mart_eu_supply_risk
+    where vintage_id = 'latest' and is_study_formula
+"""
+
+_TEXT = """# EU supply risk
+
+How likely the EU's supply of a material is disturbed, in the method that the European Commission has
+used since 2017, recomputed from the study's own shares and the World Bank's governance indicators.
+Table: `mart_eu_supply_risk`, one row a material, stage, formula and vintage. Not official: the
+published index stands beside it (`published_sr_stage`, `published_sr_material`).
+
+## Formula
+
+```text
+HHI_WGI = sum over countries of S^2 * WGI * t
+SR      = (HHI_WGI_GS * IR/2 + HHI_WGI_EU * (1 - IR/2)) * (1 - EoL_RIR) * SI        GS+EU
+SR      = HHI_WGI_GS * (1 - EoL_RIR) * SI                                           GS
+SR of a material = the largest of its stages; of a group = the mean of its members
+```
+
+| symbol | is | from |
+|---|---|---|
+| `S` | share of a country in global supply (GS) or EU sourcing (EU), 0 to 1, mean of 2016 to 2020 | EU study |
+| `WGI` | mean of the six governance estimates over the same years, turned over: (2.5 - mean) * 2, held within 0 (best) and 10 (worst): `wgi_risk` | World Bank |
+| `t` | trade parameter: 0.8 to 1.5, above 1 with export restrictions | EU study, by row |
+| `IR` | import reliance of the EU, 0 to 1 | EU study (`ref_eu_supply_risk_input`) |
+| `EoL_RIR` | end-of-life recycling input rate, 0 to 1 | likewise |
+| `SI` | substitution index for supply risk, 0 to 1 | likewise |
+
+Macros: `hhi_wgi(shares, risks, trade_parameters)`, `eu_supply_risk(gs, eu, ir, eol_rir, si)`. An
+export restriction is a trade parameter above 1: pass your own list.
+
+## Edge cases
+
+- `IR`, `EoL_RIR` and `SI` are held for rare earths and scandium. For all other materials the two
+  concentration parts stand alone, `sr_stage` is null and `reason` says so.
+- Where the study gives EU sourcing for heavy rare earths only as a group, the group's counts for its
+  members (`is_eu_sourcing_of_group`).
+- A share printed as a bound ("<0.1%") counts nothing; squared it would change nothing.
+- A country without governance indicators counts nothing; if such countries hold more than a twentieth
+  of the supply, there is no index.
+- At a vintage before the governance edition was published there is no index.
+
+## Beside the study
+
+{count} stages of {materials} materials for which all inputs are held; formula as the study states
+it. Median difference {median:.2f} index points, rank correlation {rank:.2f}; {near} within 0.1,
+{half} within 0.5.
+
+{table}
+
+Largest stage by material, where the study prints one index for the material: see
+`published_sr_material`; it is held for {published} materials.
+
+### Differences beyond {telling} points, and what is open
+
+{open}
+
+## Example: processing of dysprosium
+
+```sql
+select
+    material,
+    stage,
+    formula,
+    round(hhi_wgi_gs, 3) as hhi_wgi_gs,
+    eol_rir,
+    substitution_index,
+    round(sr_stage, 2) as recomputed,
+    published_sr_stage as published
+from mart_eu_supply_risk
+where material in ('Dy', 'Ce') and stage = 'refining' and is_study_formula and vintage_id = 'latest'
+order by material
+```
+
+{example}
+
+## Source
+
+European Commission, Methodology for establishing the EU list of critical raw materials (2017); Study
+on the critical raw materials for the EU 2023. Governance: World Bank, Worldwide Governance
+Indicators.
+"""
+
+
+def page(connection: duckdb.DuckDBPyConnection) -> str:
+    """The page, from a release."""
+    told = connection.sql(
+        f"""
+        with beside as (
+            select
+                *,
+                rank() over (order by sr_stage) as ours,
+                rank() over (order by published_sr_stage) as theirs
+            {_ROWS} and difference is not null
+        )
+        select
+            count(*) as count,
+            count(distinct material) as materials,
+            median(abs(difference)) as median,
+            corr(ours, theirs) as rank,
+            count(*) filter (where abs(difference) <= 0.1) as near,
+            count(*) filter (where abs(difference) <= {TELLING}) as half
+        from beside
+        """
+    ).fetchone()
+    assert told is not None  # noqa: S101 - an aggregate has a row
+    published = connection.sql(
+        f"select count(distinct material) {_ROWS} and published_sr_material is not null"
+    ).fetchone()
+    rows = connection.sql(
+        f"""
+        select material, stage, formula, hhi_wgi_gs, hhi_wgi_eu, import_reliance, sr_stage,
+            published_sr_stage, difference, deviation_note
+        {_ROWS} and difference is not null
+        order by stage desc, material
+        """
+    ).fetchall()
+    lines = [
+        "| material | stage | formula | GS | EU | IR | recomputed | published | difference |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {m} | {s} | {f} | {_figure(gs)} | {_figure(eu)} | {_figure(ir)} | {_figure(sr)} "
+            f"| {_figure(p)} | {d:+.2f} |"
+            for m, s, f, gs, eu, ir, sr, p, d, _ in rows
+        ),
+    ]
+    noted = [
+        f"- {material}, {stage} ({sr:.2f} against {p:.1f}): {note}."
+        for material, stage, _, _, _, _, sr, p, _, note in rows
+        if note
+    ]
+    count, materials, median, rank, near, half = told
+    return _TEXT.format(
+        count=count,
+        materials=materials,
+        median=median,
+        rank=rank,
+        near=near,
+        half=half,
+        table="\n".join(lines),
+        published=published[0] if published else 0,
+        telling=TELLING,
+        open="\n".join(noted),
+        example=_kept_example(),
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _kept_example() -> str:
+    """The result below the query, as it stands; ``tests.support.doc_examples --write`` renews it."""
+    if not PAGE.is_file():
+        return "```text\n```"
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.rindex("```text")
+    return text[start : text.index("```", start + 3) + 3]
+
+
+def main(*, write: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Print the page, or write it."""
+    with open_release(Settings()) as connection:
+        text = page(connection)
+    if write:
+        PAGE.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
