@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the statements are ours
 """The EU's supply risk recomputed, beside the study of 2023: writes docs/methods/eu-supply-risk.md.
 
 ::
@@ -30,8 +31,9 @@ _ROWS = """
 
 _TEXT = """# EU supply risk
 
-How likely the EU's supply of a material is disturbed, in the method that the European Commission has
-used since 2017, recomputed from the study's own shares and the World Bank's governance indicators.
+How likely the EU's supply of a material is disturbed, in the method that the European Commission
+has used since 2017, recomputed from the study's own shares and the World Bank's governance
+indicators.
 Table: `mart_eu_supply_risk`, one row a material, stage, formula and vintage. Not official: the
 published index stands beside it (`published_sr_stage`, `published_sr_material`).
 
@@ -46,8 +48,8 @@ SR of a material = the largest of its stages; of a group = the mean of its membe
 
 | symbol | is | from |
 |---|---|---|
-| `S` | share of a country in global supply (GS) or EU sourcing (EU), 0 to 1, mean of 2016 to 2020 | EU study |
-| `WGI` | mean of the six governance estimates over the same years, turned over: (2.5 - mean) * 2, held within 0 (best) and 10 (worst): `wgi_risk` | World Bank |
+| `S` | share of global supply (GS) or EU sourcing (EU), 0 to 1, mean of 2016 to 2020 | EU study |
+| `WGI` | `wgi_risk`: mean of the six estimates, turned over, 0 (best) to 10 | World Bank |
 | `t` | trade parameter: 0.8 to 1.5, above 1 with export restrictions | EU study, by row |
 | `IR` | import reliance of the EU, 0 to 1 | EU study (`ref_eu_supply_risk_input`) |
 | `EoL_RIR` | end-of-life recycling input rate, 0 to 1 | likewise |
@@ -60,11 +62,12 @@ export restriction is a trade parameter above 1: pass your own list.
 
 - `IR`, `EoL_RIR` and `SI` are held for rare earths and scandium. For all other materials the two
   concentration parts stand alone, `sr_stage` is null and `reason` says so.
-- Where the study gives EU sourcing for heavy rare earths only as a group, the group's counts for its
-  members (`is_eu_sourcing_of_group`).
+- Where the study gives EU sourcing for heavy rare earths only as a group, the group's counts for
+  its members (`is_eu_sourcing_of_group`).
 - A share printed as a bound ("<0.1%") counts nothing; squared it would change nothing.
-- A country without governance indicators counts nothing; if such countries hold more than a twentieth
-  of the supply, there is no index.
+- `WGI` is (2.5 - mean) * 2 over the same years as the shares, held within 0 and 10.
+- A country without governance indicators counts nothing; if such countries hold more than a
+  twentieth of the supply, there is no index.
 - At a vintage before the governance edition was published there is no index.
 
 ## Beside the study
@@ -95,7 +98,9 @@ select
     round(sr_stage, 2) as recomputed,
     published_sr_stage as published
 from mart_eu_supply_risk
-where material in ('Dy', 'Ce') and stage = 'refining' and is_study_formula and vintage_id = 'latest'
+where
+    material in ('Dy', 'Ce') and stage = 'refining'
+    and is_study_formula and vintage_id = 'latest'
 order by material
 ```
 
@@ -177,7 +182,7 @@ def _figure(value: float | None) -> str:
 
 
 def _kept_example() -> str:
-    """The result below the query, as it stands; ``tests.support.doc_examples --write`` renews it."""
+    """The result below the query as it stands; ``tests.support.doc_examples`` renews it."""
     if not PAGE.is_file():
         return "```text\n```"
     text = PAGE.read_text(encoding="utf-8")
