@@ -108,8 +108,8 @@ order by material
 
 ## Source
 
-European Commission, Methodology for establishing the EU list of critical raw materials (2017); Study
-on the critical raw materials for the EU 2023. Governance: World Bank, Worldwide Governance
+European Commission, Methodology for establishing the EU list of critical raw materials (2017);
+Study on the critical raw materials for the EU 2023. Governance: World Bank, Worldwide Governance
 Indicators.
 """
 
