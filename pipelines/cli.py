@@ -162,6 +162,68 @@ def diff(
 
 
 @app.command
+def scenario(
+    country: Annotated[
+        tuple[str, ...], Parameter(help="Countries whose exports are cut, such as CHN.")
+    ],
+    /,
+    *,
+    material: Annotated[str, Parameter(help="Material, such as permanent_magnets.")],
+    stage: Annotated[str | None, Parameter(help="Stage; needed where there are several.")] = None,
+    year: Annotated[int | None, Parameter(help="Year of the trade; the newest else.")] = None,
+    fraction: Annotated[
+        float, Parameter(help="Part of the exports that is cut.", validator=Number(gte=0, lte=1))
+    ] = 1.0,
+    months: Annotated[
+        float, Parameter(help="How long the cut lasts.", validator=Number(gt=0, lte=120))
+    ] = 12.0,
+    spare_capacity: Annotated[
+        float,
+        Parameter(help="What others can add, part of their exports.", validator=Number(gte=0)),
+    ] = 0.0,
+    stock_months: Annotated[
+        float, Parameter(help="Months of imports that importers hold.", validator=Number(gte=0))
+    ] = 0.0,
+    partner: Annotated[
+        tuple[str, ...], Parameter(help="Importer that is served first; may be repeated.")
+    ] = (),
+    basis: Annotated[
+        Literal["gross_t", "usd"] | None, Parameter(help="Count tonnes or dollars.")
+    ] = None,
+    elasticity: Annotated[
+        tuple[float, float],
+        Parameter(help="Range of the sum of elasticities.", validator=Number(gt=0)),
+    ] = (0.2, 1.0),
+    importer: Annotated[
+        tuple[str, ...], Parameter(help="Show only this importer; may be repeated.")
+    ] = (),
+    format: Annotated[  # noqa: A002 - the name of the option
+        Literal["table", "csv", "json"], Parameter(help="Form of the answer.")
+    ] = "table",
+    release: Annotated[str | None, Parameter(help="Release to ask; the current one else.")] = None,
+    out: Annotated[Path | None, Parameter(help="Write to this file.")] = None,
+) -> int:
+    """Work out what a cut of supply would leave importers without; an assumption, no forecast."""
+    from pipelines.commands.scenario import Cut, show_scenario
+
+    cut = Cut(
+        countries=country,
+        material=material,
+        stage=stage,
+        year=year,
+        fraction=fraction,
+        months=months,
+        spare_capacity=spare_capacity,
+        stock_months=stock_months,
+        partners=partner,
+        basis=basis,
+        elasticity_low=elasticity[0],
+        elasticity_high=elasticity[1],
+    )
+    return show_scenario(cut, importers=importer, form=format, release=release, out=out)
+
+
+@app.command
 def status() -> int:
     """Show what is held, how fresh it is, and what was refused."""
     from pipelines.commands.hold import show_status

@@ -1,0 +1,59 @@
+-- depends_on: {{ ref('mart_import_dependency') }}
+-- What the cuts of ref_scenario would leave importers without, by the table macro that analysts
+-- call with parameters of their own.
+{% set scenarios = run_query("select * from " ~ ref("ref_scenario")).rows if execute else [] %}
+with results as (
+    {% for scenario in scenarios %}
+    select
+        '{{ scenario.scenario_id }}' as scenario_id,
+        found.*
+    from
+        scenario(
+            string_split('{{ scenario.cut_countries }}', ';'),
+            '{{ scenario.material }}',
+            '{{ scenario.stage }}',
+            {{ scenario.reference_year }},
+            fraction := {{ scenario.fraction }},
+            months := {{ scenario.months }},
+            spare_capacity := {{ scenario.spare_capacity }},
+            stock_months := {{ scenario.stock_months }},
+            partners := string_split('{{ scenario.partners or '' }}', ';'),
+            quantity_basis := '{{ scenario.quantity_basis }}',
+            elasticity_low := {{ scenario.elasticity_low }},
+            elasticity_high := {{ scenario.elasticity_high }}
+        ) as found
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+)
+
+select
+    {{ row_key(['results.scenario_id', 'results.importer_iso3', "'latest'"]) }} as row_key,
+    results.scenario_id,
+    results.importer_iso3,
+    scenarios.material,
+    scenarios.stage,
+    scenarios.reference_year,
+    scenarios.quantity_basis as basis,
+    'latest' as vintage_id,
+    results.source_edition_id,
+    [results.source_edition_id] as source_edition_ids,
+    results.imports_quantity,
+    results.loss_quantity,
+    results.offset_spare_quantity,
+    results.offset_stock_quantity,
+    results.gap_quantity,
+    results.gap_share_of_imports,
+    results.gap_share_of_consumption,
+    case
+        when results.gap_share_of_consumption is null
+            then 'no net import reliance is published for this importer, material, stage and year'
+    end as reason,
+    results.covered_days,
+    results.is_served_first,
+    results.world_ln_price_change_low,
+    results.world_ln_price_change_high,
+    'E' as evidence_grade,
+    false as is_official,
+    '1' as method_version
+from results
+inner join {{ ref('ref_scenario') }} as scenarios using (scenario_id)
