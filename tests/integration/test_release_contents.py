@@ -246,8 +246,9 @@ def test_release_json_holds_no_clock_time(made):
     document = json.loads((info.path / "release.json").read_text("utf-8"))
     assert set(document) == {
         "release_id", "previous", "ordinal", "editions", "public_editions", "tables", "left_out",
-        "files",
+        "stale", "files",
     }  # fmt: skip
+    assert document["stale"] == {}, "only what the caller says"
     assert not re.search(r"\d{4}-\d{2}-\d{2}T|\d{2}:\d{2}:\d{2}", json.dumps(document))
     assert document["tables"]["fct_source_cell"]["rows"] == 18
 
