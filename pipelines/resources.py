@@ -83,7 +83,7 @@ def dbt_executable() -> str:
 def _project_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.suffix in {".sql", ".yml", ".md", ".csv"} and "target" not in path.parts:
+        if path.suffix in {".sql", ".py", ".yml", ".md", ".csv"} and "target" not in path.parts:
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -81,6 +81,13 @@
         "mirror_rel_gap(x, m_fob) as
             abs(x - m_fob) / nullif(x + m_fob, 0)",
         "mirror_sigma(ln_ratio) as abs(ln_ratio) / sqrt(2.0)",
+        "shrunk_sigma(sigma, typical_sigma, weight) as
+            sqrt((weight * power(typical_sigma, 2) + power(sigma, 2)) / (weight + 1))",
+        "sum_sigma(total, sum_of_spreads, sum_of_squared_spreads, correlation) as
+            sqrt(ln(1 + (
+                correlation * power(sum_of_spreads, 2)
+                + (1 - correlation) * sum_of_squared_spreads
+            ) / power(nullif(total, 0), 2)))",
         "reallocation(shares_before, shares_after) as
             0.5 * list_sum(
                 list_transform(

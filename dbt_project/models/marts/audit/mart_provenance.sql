@@ -264,15 +264,36 @@ mirror_flows as (
         'both reports' as role,
         'reports > freight taken off > ratio' as method_chain
     from {{ ref('mart_mirror_gap') }}
+),
+
+measures as (
+    select * from {{ ref('fct_provenance_cell') }}
+    union all
+    select * from concentration_flows
+    union all
+    select * from dependency_flows
+    union all
+    select * from flag_flows
+    union all
+    select * from mirror_flows
+),
+
+-- A draw rests on what its measure rests on.
+draws as (
+    select
+        'mart_uncertainty' as mart,
+        uncertainty.row_key,
+        measures.cell_id,
+        measures.row_set,
+        measures.source_edition_id,
+        measures.role,
+        measures.method_chain || ' > draws' as method_chain
+    from {{ ref('mart_uncertainty') }} as uncertainty
+    inner join measures
+        on uncertainty.mart = measures.mart and uncertainty.mart_row_key = measures.row_key
 )
 
-select * from {{ ref('fct_provenance_cell') }}
-union all
-select * from concentration_flows
-union all
-select * from dependency_flows
-union all
-select * from flag_flows
+select * from measures
 union all
 select * from lookthrough_flows
 union all
@@ -294,4 +315,4 @@ select * from event_reports
 union all
 select * from alert_reports
 union all
-select * from mirror_flows
+select * from draws

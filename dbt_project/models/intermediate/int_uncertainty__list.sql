@@ -1,0 +1,63 @@
+-- Supplier lists whose measures are drawn: production and published shares at every vintage; trade
+-- at the latest vintage, of the newest years; importers with a published net import reliance in
+-- every year. The reliance comes with its ends: a printed percentage is rounded, a bound a range.
+{% set digits = uncertainty_setting('least_digits') %}
+with lists as (
+    select
+        row_key as list_key,
+        vintage_id,
+        scope,
+        material,
+        stage,
+        basis,
+        geo_iso3,
+        reference_year,
+        flow_source,
+        max(reference_year) filter (where flow_source is not null) over () as newest_trade_year
+    from {{ ref('mart_concentration') }}
+),
+
+reliance as (
+    select
+        held.vintage_id,
+        held.importer_iso3,
+        held.material,
+        held.stage,
+        held.reference_year,
+        concat_ws('|', held.importer_iso3, held.material, held.stage, held.reference_year)
+            as reliance_key,
+        held.import_reliance_low,
+        held.import_reliance_high,
+        case
+            when held.import_reliance > 0
+                then {{ half_unit('cells.value_text', 'true', digits) }} / 100
+            else 0
+        end as half_unit
+    from {{ ref('int_import_reliance') }} as held
+    left join {{ ref('fct_source_cell') }} as cells using (cell_id)
+)
+
+select
+    lists.* exclude (newest_trade_year),
+    reliance.reliance_key,
+    greatest(0, reliance.import_reliance_low - reliance.half_unit) as reliance_low,
+    least(1, reliance.import_reliance_high + reliance.half_unit) as reliance_high
+from lists
+left join reliance
+    on
+        lists.scope = 'import_sources'
+        and lists.vintage_id = reliance.vintage_id
+        and lists.geo_iso3 = reliance.importer_iso3
+        and lists.material = reliance.material
+        and lists.stage = reliance.stage
+        and lists.reference_year = reliance.reference_year
+where
+    lists.flow_source is null
+    or (
+        lists.vintage_id = 'latest'
+        and (
+            lists.reference_year
+            > lists.newest_trade_year - {{ uncertainty_setting('years_of_trade') }}
+            or reliance.reliance_key is not null
+        )
+    )
