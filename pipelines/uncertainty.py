@@ -36,15 +36,17 @@ QUANTILES = (0.05, 0.50, 0.95)
 #: So many draws are worked on at once (2 MB of doubles): they stay in the processor's cache.
 _BLOCK = 1 << 18
 _WHOLE_LIST = -1
-_RESULT = {
-    "list_key": pl.String,
-    "supplier_iso3": pl.String,
-    "metric": pl.String,
-    "p05": pl.Float64,
-    "p50": pl.Float64,
-    "p95": pl.Float64,
-    "probabilities": pl.List(pl.Float64),
-}
+_RESULT = pl.Schema(
+    [
+        ("list_key", pl.String()),
+        ("supplier_iso3", pl.String()),
+        ("metric", pl.String()),
+        ("p05", pl.Float64()),
+        ("p50", pl.Float64()),
+        ("p95", pl.Float64()),
+        ("probabilities", pl.List(pl.Float64())),
+    ]
+)
 
 
 def uniform(seed: int, label: str, n: int) -> Doubles:
@@ -139,7 +141,7 @@ class _Results:
                 list_key=lists.gather(rows["list"]),
                 supplier_iso3=names.gather(rows["name"].set(whole, None)),
             )
-            .select(list(_RESULT))
+            .select(_RESULT.names())
             .sort("list_key", "supplier_iso3", "metric")
         )
 

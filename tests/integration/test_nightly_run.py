@@ -147,6 +147,7 @@ def test_release_is_complete_and_says_where_it_is_from(starter_home):
         "dim_control",
         "ref_agreement",
         "ref_project",
+        "mart_uncertainty",
         "mart_provenance",
         "mart_data_quality",
     }

@@ -17,7 +17,7 @@ with lists as (
     from {{ ref('mart_concentration') }}
 ),
 
-reliance as (
+printed as (
     select
         held.vintage_id,
         held.importer_iso3,
@@ -35,13 +35,21 @@ reliance as (
         end as half_unit
     from {{ ref('int_import_reliance') }} as held
     left join {{ ref('fct_source_cell') }} as cells using (cell_id)
+),
+
+reliance as (
+    select
+        *,
+        greatest(0, import_reliance_low - half_unit) as reliance_low,
+        least(1, import_reliance_high + half_unit) as reliance_high
+    from printed
 )
 
 select
     lists.* exclude (newest_trade_year),
     reliance.reliance_key,
-    greatest(0, reliance.import_reliance_low - reliance.half_unit) as reliance_low,
-    least(1, reliance.import_reliance_high + reliance.half_unit) as reliance_high
+    reliance.reliance_low,
+    reliance.reliance_high
 from lists
 left join reliance
     on

@@ -1,8 +1,3 @@
-{#- A setting of the draws, as a scalar. -#}
-{% macro uncertainty_setting(name) -%}
-    (select value from {{ ref('ref_uncertainty_setting') }} where setting = '{{ name }}')
-{%- endmacro %}
-
 {#-
     Half a unit of the last digit that counts in a printed number, in the unit it is printed in;
     null where the text holds no number. Zeros at the end of a whole number may be rounding: they
@@ -13,6 +8,7 @@
         replace(nullif(regexp_extract({{ text }}, '[0-9][0-9,]*([.][0-9]+)?'), ''), ',', '')
     {%- endset -%}
     case
+        when {{ number }} is null then null
         when {{ number }} like '%.%'
             then 0.5 * power(10, -len(split_part({{ number }}, '.', 2)))
         when {{ is_percentage }} then 0.5
