@@ -8,20 +8,29 @@ draws as many supplier lists, of the sizes that the starter has, with the code o
 with the named alternative: one list after another, a fresh generator for each, ``exp`` of normal
 numbers and ``numpy.quantile``, as an analyst would write it. Both run in this process, in turns,
 on one thread; the figure is the ratio of their processor times. Intervals of both must agree
-within the error of the draws. Last figures: uncertainty.md.
+within the error of the draws. ::
+
+    python benchmarks/uncertainty.py gaps --comtrade FILE
+
+says how far two reports of a flow lie apart in an extract of UN Comtrade, reconciled by the models
+of the release: what the errors in ``ref_uncertainty`` are measured on. Last figures:
+uncertainty.md.
 """
 
 from __future__ import annotations
 
 import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Annotated
 
 import cyclopts
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from compare_baci import reconciled
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
@@ -142,9 +151,40 @@ def compare(
         )
 
 
+def gaps(
+    *,
+    comtrade: Annotated[list[Path], Parameter(help="Extracts of UN Comtrade.")],
+    least_usd: Annotated[float, Parameter(help="Flows from this value on.")] = 100_000,
+) -> None:
+    """Print the log deviation of a single report that the gaps of mirrored flows imply."""
+    with tempfile.TemporaryDirectory(prefix="monazite-benchmark-") as folder:
+        flows = reconciled(comtrade, Path(folder)).filter(pl.col("n_reports") == 2)
+    both_weights = pl.col("quantity_method") == "both_reports"
+    flows = flows.with_columns(
+        sigma_ln_kg=pl.when(both_weights).then(
+            (pl.col("x_kg") / pl.col("m_kg")).log().abs() / 2**0.5
+        )
+    )
+    large = flows.filter(pl.col("reconciled_usd") >= least_usd)
+    groups = [
+        ("all", flows),
+        (f"from {least_usd:,.0f} USD on", large),
+        *(
+            (f"grade {grade}", flows.filter(pl.col("evidence_grade") == grade))
+            for grade in flows["evidence_grade"].unique().sort()
+        ),
+    ]
+    table = Table("flows with both reports", "number", "sigma, values", "sigma, weights")
+    for name, rows in groups:
+        medians = rows.select(pl.median("sigma_ln", "sigma_ln_kg")).row(0)
+        table.add_row(name, f"{len(rows):,}", *(f"{float(sigma):.3f}" for sigma in medians))
+    Console().print(table)
+
+
 if __name__ == "__main__":
     app = cyclopts.App(name="uncertainty")
     app.default(compare)
+    app.command(gaps)
     try:
         app()
     except MonaziteError as error:

@@ -1,6 +1,7 @@
 -- Log standard deviation of every flow's value and weight. Both reports held: their gap, shrunk to
 -- what is typical of the two reporters in the chapter. One report: the typical one of who reported,
--- made wider. Reconciled by the publisher, or imputed: by evidence grade (ref_uncertainty).
+-- made wider. Reconciled by the publisher, or imputed: by evidence grade (ref_uncertainty). None
+-- is wider than the largest one that is drawn.
 with checked as (
     select
         exporter_iso3,
@@ -17,7 +18,7 @@ with checked as (
             }
         ]) as gap
     from {{ ref('int_trade__reconciled') }}
-    where n_reports = 2
+    where n_reports = 2 and reconciled_usd >= {{ uncertainty_setting('least_pair_usd') }}
 ),
 
 gaps as (
@@ -131,7 +132,13 @@ typical as (
         by_grade.sigma_ln as grade_sigma
     from flows
     inner join {{ ref('ref_uncertainty') }} as by_grade
-        on flows.subject = by_grade.subject and flows.grade = by_grade.evidence_grade
+        on
+            by_grade.subject
+            = case
+                when flows.flow_source = 'monazite' then flows.subject
+                else replace(flows.subject, 'trade_', 'reconciled_')
+            end
+            and flows.grade = by_grade.evidence_grade
     left join chapters
         on flows.hs_chapter = chapters.hs_chapter and flows.subject = chapters.subject
     left join exporters
@@ -155,18 +162,21 @@ select
     reference_year,
     subject,
     quantity,
-    case
-        when gap_sigma is not null
-            then
-                shrunk_sigma(
-                    gap_sigma,
-                    sqrt((power(exporter_sigma, 2) + power(importer_sigma, 2)) / 2),
-                    {{ uncertainty_setting('prior_weight') }}
-                )
-        when method_id = 'export_report'
-            then {{ uncertainty_setting('one_report_factor') }} * exporter_sigma
-        when method_id in ('import_report', 'import_report_less_freight', 'import_report_at_fob')
-            then {{ uncertainty_setting('one_report_factor') }} * importer_sigma
-        else grade_sigma
-    end as sigma_ln
+    least(
+        {{ uncertainty_setting('largest_sigma') }},
+        case
+            when gap_sigma is not null
+                then
+                    shrunk_sigma(
+                        gap_sigma,
+                        sqrt((power(exporter_sigma, 2) + power(importer_sigma, 2)) / 2),
+                        {{ uncertainty_setting('prior_weight') }}
+                    )
+            when method_id = 'export_report'
+                then {{ uncertainty_setting('one_report_factor') }} * exporter_sigma
+            when method_id like 'import_report%'
+                then {{ uncertainty_setting('one_report_factor') }} * importer_sigma
+            else grade_sigma
+        end
+    ) as sigma_ln
 from typical
