@@ -119,18 +119,12 @@ flows_by_buyer as (
     from {{ ref('int_uncertainty__flow') }}
 ),
 
-traded as (
+bought as (
     select
         lists.list_key,
         flows.exporter_iso3 as supplier_iso3,
-        sum(flows.quantity) as quantity,
-        sum_sigma(
-            sum(flows.quantity),
-            sum(flows.quantity * sqrt(exp(power(flows.sigma_ln, 2)) - 1)),
-            sum(power(flows.quantity, 2) * (exp(power(flows.sigma_ln, 2)) - 1)),
-            {{ uncertainty_setting('same_exporter_correlation') }}
-        ) as sigma_ln,
-        0.0 as half_width
+        flows.quantity,
+        flows.quantity * sqrt(exp(power(flows.sigma_ln, 2)) - 1) as spread
     from flows_by_buyer as flows
     inner join codes on flows.hs_code = codes.hs_code
     inner join {{ ref('int_uncertainty__list') }} as lists
@@ -154,7 +148,32 @@ traded as (
                 choice.flow_source = 'monazite'
                 or flows.source_edition_id = choice.source_edition_id
             )
-    group by lists.list_key, flows.exporter_iso3
+),
+
+listed as (
+    select
+        list_key,
+        supplier_iso3,
+        list_sort(list(quantity)) as quantities,
+        list_sort(list(spread)) as spreads
+    from bought
+    group by list_key, supplier_iso3
+),
+
+-- Summed in order, so that the last digit does not hang on the number of threads.
+traded as (
+    select
+        list_key,
+        supplier_iso3,
+        list_sum(quantities) as quantity,
+        sum_sigma(
+            list_sum(quantities),
+            list_sum(spreads),
+            list_sum(list_transform(spreads, lambda s: s * s)),
+            {{ uncertainty_setting('same_exporter_correlation') }}
+        ) as sigma_ln,
+        0.0 as half_width
+    from listed
 ),
 
 together as (
@@ -170,12 +189,12 @@ select
     together.supplier_iso3 is not null
     and lists.scope = 'import_sources'
     and lists.vintage_id = 'latest'
-    and (
-        together.quantity
-        >= {{ uncertainty_setting('least_share') }}
-        * sum(together.quantity) over (partition by together.list_key)
-        or together.quantity
-        = max(together.quantity) filter (where together.supplier_iso3 is not null)
+    -- A share of exactly the least one is wanted, whichever way its last digit falls.
+    and together.quantity * (1 + 1e-9)
+    >= least(
+        {{ uncertainty_setting('least_share') }}
+        * sum(together.quantity) over (partition by together.list_key),
+        max(together.quantity) filter (where together.supplier_iso3 is not null)
             over (partition by together.list_key)
     ) as is_wanted
 from together
