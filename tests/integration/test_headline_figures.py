@@ -198,6 +198,8 @@ def test_every_mart_row_has_provenance(ask):
         "mart_event_impact",
         "mart_alerts",
         "mart_uncertainty",
+        "mart_eu_supply_risk",
+        "mart_scenario_result",
     ):
         [(orphans,)] = ask(
             f"""

@@ -249,6 +249,19 @@ alert_reports as (
     from {{ ref('mart_alerts') }}
 ),
 
+scenario_flows as (
+    select
+        'mart_scenario_result' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > cut > offsets > gap' as method_chain
+    from {{ ref('mart_scenario_result') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+),
+
 mirror_flows as (
     select
         'mart_mirror_gap' as mart,
@@ -314,5 +327,7 @@ union all
 select * from event_reports
 union all
 select * from alert_reports
+union all
+select * from scenario_flows
 union all
 select * from draws
