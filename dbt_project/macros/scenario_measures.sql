@@ -38,6 +38,7 @@
                 importer_iso3,
                 partner_iso3,
                 import_reliance,
+                flow_source,
                 source_edition_id,
                 case quantity_basis when 'usd' then imports_usd else imports_gross_t end
                 * months / 12.0 as imports
@@ -54,6 +55,7 @@
                 importer_iso3,
                 sum(imports) as imports,
                 any_value(import_reliance) as import_reliance,
+                any_value(flow_source) as flow_source,
                 any_value(source_edition_id) as source_edition_id,
                 coalesce(
                     sum(imports) filter (where list_contains(cast(cut_countries as varchar []), partner_iso3)), 0
@@ -139,6 +141,7 @@
             ln_price_change(
                 sum(gap) filter (where not is_total) over (), world_imports, elasticity_low
             ) as world_ln_price_change_high,
+            flow_source,
             source_edition_id
         from gaps"
     ) %}

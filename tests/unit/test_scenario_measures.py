@@ -31,7 +31,8 @@ def connection():
             create table mart_import_dependency (
                 vintage_id varchar, importer_iso3 varchar, partner_iso3 varchar, material varchar,
                 stage varchar, reference_year integer, basis varchar, import_reliance double,
-                imports_usd double, imports_gross_t double, source_edition_id varchar
+                imports_usd double, imports_gross_t double, flow_source varchar,
+                source_edition_id varchar
             )
             """
         )
@@ -40,7 +41,7 @@ def connection():
             reliance = 0.5 if importer == "USA" else None
             made.execute(
                 "insert into mart_import_dependency values ('latest', ?, ?, 'm', 's', 2024,"
-                " 'gross_t', ?, null, ?, 'toy-1')",
+                " 'gross_t', ?, null, ?, 'toy', 'toy-1')",
                 [importer, exporter, reliance, tonnes],
             )
         yield made

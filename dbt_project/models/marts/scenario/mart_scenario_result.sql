@@ -35,6 +35,7 @@ select
     scenarios.reference_year,
     scenarios.quantity_basis as basis,
     'latest' as vintage_id,
+    results.flow_source,
     results.source_edition_id,
     [results.source_edition_id] as source_edition_ids,
     results.imports_quantity,
