@@ -121,8 +121,11 @@ def page(connection: duckdb.DuckDBPyConnection) -> str:
         with beside as (
             select
                 *,
-                rank() over (order by sr_stage) as ours,
-                rank() over (order by published_sr_stage) as theirs
+                -- Of equal figures each has the mean rank.
+                rank() over (order by round(sr_stage, 6))
+                + (count(*) over (partition by round(sr_stage, 6)) - 1) / 2 as ours,
+                rank() over (order by published_sr_stage)
+                + (count(*) over (partition by published_sr_stage) - 1) / 2 as theirs
             {_ROWS} and difference is not null
         )
         select
