@@ -54,32 +54,31 @@ async def fetch(
     client: PublisherClient,
     into: Path,
     *,
+    editions: Sequence[str] | None = None,
     revisions: Sequence[str] = _DEFAULT_REVISIONS,
     release: str | None = None,
     today: date | None = None,
 ) -> FetchResult:
     """Bring the newest release of each revision that is not held, gigabytes and all.
 
+    :param editions: these alone, by label (``HS92-V202601``); earlier releases are offered for a
+        year or so.
     :param revisions: HS revisions (``HS92``, ``HS17``).
     :param release: this release (``202501``) in place of the newest.
     :param today: from which the search for a release begins; today by default.
-    :raises UsageError: a revision or release is not written as CEPII writes it.
+    :raises UsageError: an edition, revision or release is not written as CEPII writes it.
     :raises FetchFailed: no release could be found.
     """
-    for revision in revisions:
-        if not _REVISION.fullmatch(revision):
-            raise UsageError(f"{revision!r} is not an HS revision", remedy="write it as HS92")
-    if release is not None and not _RELEASE.fullmatch(release):
-        raise UsageError(f"{release!r} is not a release of BACI", remedy="write it as 202601")
+    asked = _asked(editions, revisions, release)
     checked_at = datetime.now(UTC)
     base = (source.endpoint or BASE_URL).rstrip("/")
     year = (today or checked_at.date()).year
     linked, notes = await _linked(base, client)
-    editions: list[FetchedEdition] = []
+    brought: list[FetchedEdition] = []
     unchanged: list[str] = []
     failures: list[FetchFailure] = []
-    for revision in revisions:
-        wanted = release or max(linked.get(revision, ()), default=None)
+    for revision, told in asked:
+        wanted = told or max(linked.get(revision, ()), default=None)
         try:
             wanted = wanted or await _newest(base, revision, year, client)
             edition = await _bring(
@@ -92,15 +91,34 @@ async def fetch(
         if edition is None:
             unchanged.append(_label(source, revision, wanted))
         else:
-            editions.append(edition)
+            brought.append(edition)
     return FetchResult(
         source_id=source.source_id,
         checked_at=checked_at,
-        editions=tuple(editions),
+        editions=tuple(brought),
         unchanged=tuple(unchanged),
         failures=tuple(failures),
         notes=tuple(notes),
     )
+
+
+def _asked(
+    editions: Sequence[str] | None, revisions: Sequence[str], release: str | None
+) -> list[tuple[str, str | None]]:
+    """Revisions with their releases; no release stands for the newest.
+
+    :raises UsageError: one is not written as CEPII writes it.
+    """
+    asked: list[tuple[str, str | None]] = [(revision, release) for revision in revisions]
+    if editions is not None:
+        parts = [label.partition("-V") for label in editions]
+        asked = [(revision, told) for revision, _, told in parts]
+    for revision, told in asked:
+        if not _REVISION.fullmatch(revision):
+            raise UsageError(f"{revision!r} is not an HS revision", remedy="write it as HS92")
+        if told is not None and not _RELEASE.fullmatch(told):
+            raise UsageError(f"{told!r} is not a release of BACI", remedy="write it as 202601")
+    return asked
 
 
 def _file_name(revision: str, release: str) -> str:

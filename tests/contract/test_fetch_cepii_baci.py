@@ -181,6 +181,18 @@ def test_several_revisions_and_a_named_release(
     assert "does not offer" in str(result.failures[0].error)
 
 
+def test_a_named_edition_is_asked_for_alone(
+    publisher: Publisher, source: Source, tmp_path: Path
+) -> None:
+    publisher.routes[PAGE] = links("BACI_HS92_V202601.zip", "BACI_HS17_V202601.zip")
+    publisher.routes["/baci/data/BACI_HS17_V202501.zip"] = file(BODY)
+    result = run(source, tmp_path, editions=["HS17-V202501"])
+    assert [e.label for e in result.editions] == ["HS17-V202501"]
+    assert not result.failures
+    with pytest.raises(UsageError, match="is not an HS revision"):
+        run(source, tmp_path, editions=["2025"])
+
+
 def test_revisions_that_the_warehouse_uses_are_asked_for_by_default(
     publisher: Publisher, source: Source, tmp_path: Path
 ) -> None:
