@@ -95,6 +95,8 @@ _TOO_EARLY_OR_MANY = frozenset({_CODES.REQUEST_TIMEOUT, _CODES.TOO_EARLY, _CODES
 _NEVER_SERVED = frozenset({_CODES.NOT_IMPLEMENTED, _CODES.HTTP_VERSION_NOT_SUPPORTED})
 _EXCERPT_TYPES = frozenset({"text/plain", "application/json", "application/xml", "text/xml"})
 _EXCERPT_BYTES = 4096
+_PAGE_BEGINS = re.compile(rb"<html[\s>]")
+_PAGE_HEAD_BYTES = 4096
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: How publishers word that the day's requests are used up, as opposed to asking too fast.
 _QUOTA = re.compile(r"\bquota\b|daily (?:call |request )?limit", re.IGNORECASE)
@@ -259,10 +261,15 @@ class PublisherClient:
     async def get_text(self, url: str) -> str:
         """A page as text, for finding links in it; bytes outside UTF-8 are replaced.
 
+        A page that begins as HTML and does not end so was cut: links that are not in it are not
+        taken for withdrawn.
+
         :raises NotPublished: status 404 or 410.
         :raises FetchFailed: no whole answer.
         """
-        body = await self.get_bytes(url, accept="text/html, text/plain, */*", allow_html=True)
+        body = await self.get_bytes(
+            url, accept="text/html, text/plain, */*", allow_html=True, doubt=_cut_page
+        )
         return (body or b"").decode("utf-8", errors="replace")
 
     async def get_bytes(
@@ -791,6 +798,14 @@ def _translated(error: httpx.TransportError, url: httpx.URL) -> Exception:
     return TransientError(
         f"connection to {url.host} broke ({said})", "check network and proxy, then run again"
     )
+
+
+def _cut_page(body: bytes) -> str | None:
+    """What is wrong with a page that has no end, or None."""
+    told = body.lower()
+    if _PAGE_BEGINS.search(told[:_PAGE_HEAD_BYTES]) and b"</html" not in told:
+        return f"answers a page that stops after {len(body):,} bytes, before its end"
+    return None
 
 
 def _too_large(size: int, limit: int, response: httpx.Response) -> FetchFailed:

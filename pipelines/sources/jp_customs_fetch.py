@@ -69,6 +69,7 @@ _CODES_PER_REQUEST = 100
 _CELLS_PER_ANSWER: Final = 100_000
 _PAGES_AT_MOST = 500
 _NO_DATA = "1"
+_CHANGED = "the publisher's interface may have changed; see docs/sources/jp_customs.md"
 #: Years that are brought as files where none are named: the running one and the one before.
 _YEARS_OF_FILES = 2
 
@@ -111,7 +112,6 @@ async def fetch(
     return await bring_years(
         source,
         known,
-        into=into,
         state_dir=state_dir or into,
         wanted=wanted,
         collect=collect,
@@ -139,7 +139,7 @@ async def _by_interface(
     chosen: dict[str, list[dict[str, str]]] = {}
 
     async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-        answers = Answers(client, spool, year.key, doubt=no_json, settle=_settled)
+        answers = Answers(client, spool, year.key, doubt=no_json)
         for table in _covering(tables, year.year):
             if table.table_id not in chosen:
                 chosen[table.table_id] = await _choices(client, base, table, prefixes)
@@ -201,10 +201,12 @@ def _words(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _settled(body: bytes) -> bytes:
+def _settled(body: bytes, question: Mapping[str, str | int], where: str) -> bytes:
     """The answer; nothing where it says that there is no data.
 
-    :raises FetchFailed: it tells an error.
+    :param question: the parameters that were sent.
+    :raises FetchFailed: it tells an error, holds other cells than it counts, or cells that were not
+        asked for.
     """
     try:
         result = _inner(json.loads(body), "GET_STATS_DATA", "RESULT")
@@ -214,7 +216,40 @@ def _settled(body: bytes) -> bytes:
     if status == _NO_DATA:
         return b""
     _refuse_error(status, result)
+    _refuse_others(body, question, where)
     return body
+
+
+def _refuse_others(body: bytes, question: Mapping[str, str | int], where: str) -> None:
+    """:raises FetchFailed: the cells are not those that the answer counts and that were asked."""
+    data = _inner(json.loads(body), "GET_STATS_DATA", "STATISTICAL_DATA")
+    told = _inner(data, "RESULT_INF")
+    cells = _several(_inner(data, "DATA_INF", "VALUE"))
+    first, last = (_words(_inner(told, name)) for name in ("FROM_NUMBER", "TO_NUMBER"))
+    if not (first.isdecimal() and last.isdecimal()):
+        raise FetchFailed("answer does not count its cells", where=where, remedy=_CHANGED)
+    if int(first) != int(question["startPosition"]) or int(last) - int(first) + 1 != len(cells):
+        raise FetchFailed(
+            f"answer counts cells {first} to {last} and holds {len(cells):,} "
+            f"where those from {question['startPosition']} were asked for",
+            where=where,
+            remedy="run again later",
+        )
+    # cdCat01 chooses from @cat01.
+    asked = {
+        f"@{name[2:].lower()}": frozenset(str(codes).split(","))
+        for name, codes in question.items()
+        if name.startswith("cd")
+    }
+    for number, cell in enumerate(cells, start=int(first)):
+        other = next((n for n, codes in asked.items() if _words(_inner(cell, n)) not in codes), "")
+        if other:
+            raise FetchFailed(
+                f"cell {number} has {other} {_words(_inner(cell, other))[:20]!r}, which was not "
+                "asked for",
+                where=where,
+                remedy=_CHANGED,
+            )
 
 
 def _refuse_error(status: str, result: object) -> None:
@@ -339,27 +374,42 @@ async def _ask(answers: Answers, url: str, name: str, question: Mapping[str, str
     """All pages of one answer.
 
     :param name: what its documents are called after.
-    :raises FetchFailed: it never ends, or does not go on.
+    :raises FetchFailed: it never ends, does not go on, or its pages are not all that it announces;
+        these are asked for again.
     """
     start = 1
+    pages: list[str] = []
+    totals: set[str] = set()
     for page in range(1, _PAGES_AT_MOST + 1):
-        ending = "" if page == 1 else f"_p{page}"
-        body = await answers.ask(
-            f"{name}{ending}.json",
-            url,
-            {**question, "startPosition": start},
-        )
-        path = ("GET_STATS_DATA", "STATISTICAL_DATA", "RESULT_INF", "NEXT_KEY")
-        told = _words(_inner(json.loads(body), *path)) if body else ""
-        if not told:
+        pages.append(f"{name}.json" if page == 1 else f"{name}_p{page}.json")
+        asked = {**question, "startPosition": start}
+
+        def settle(body: bytes, asked: Mapping[str, str | int] = asked) -> bytes:
+            return _settled(body, asked, url)
+
+        body = await answers.ask(pages[-1], url, asked, settle=settle)
+        if not body and page == 1:
             return
-        if not told.isdecimal() or int(told) <= start:
+        path = ("GET_STATS_DATA", "STATISTICAL_DATA", "RESULT_INF")
+        told = _inner(json.loads(body), *path) if body else None
+        last, following = (_words(_inner(told, n)) for n in ("TO_NUMBER", "NEXT_KEY"))
+        totals.add(_words(_inner(told, "TOTAL_NUMBER")))
+        if not following:
+            if totals == {last}:
+                return
+            answers.forget(pages)
+            raise FetchFailed(
+                f"cells to {last or 'none'} came where "
+                f"{' and '.join(sorted(totals)) or 'none'} are announced",
+                where=url,
+                remedy="run again later: the publisher may have been changing the table",
+            )
+        if not following.isdecimal() or int(following) != int(last) + 1:
             break
-        start = int(told)
+        start = int(following)
+    answers.forget(pages)
     raise FetchFailed(
-        f"the answer does not come to an end (at cell {start})",
-        where=url,
-        remedy="the publisher's interface may have changed; see docs/sources/jp_customs.md",
+        f"the answer does not come to an end (at cell {start})", where=url, remedy=_CHANGED
     )
 
 

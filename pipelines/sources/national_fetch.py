@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,38 +157,51 @@ class Answers:
     """Asks for the answers of one year, each once, whatever happens between.
 
     :ivar doubt: as in :meth:`PublisherClient.get_bytes`.
-    :ivar settle: what of a whole answer is kept, for publishers that tell errors and emptiness with
-        status 200; it raises ``FetchFailed`` or gives nothing.
     """
 
     client: PublisherClient
     spool: Spool
     key: str
     doubt: Callable[[bytes], str | None] | None = None
-    settle: Callable[[bytes], bytes] | None = None
     documents: dict[str, FetchedDocument] = field(default_factory=dict)
 
     async def ask(
-        self, name: str, url: str, params: Mapping[str, str | int] | None = None
+        self,
+        name: str,
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        settle: Callable[[bytes], bytes],
     ) -> bytes:
         """The answer, now or as it was kept; empty where the publisher has no content.
 
+        :param settle: what of a whole answer is kept: nothing where it says that there is nothing;
+            it raises ``FetchFailed`` where it is an error, or no answer to what was asked.
         :raises FetchFailed: no whole answer.
         """
         kept = self.spool.get(name, key=self.key)
         if kept is None:
-            kept = self.spool.keep(await self._bring(name, url, params), key=self.key)
+            kept = self.spool.keep(await self._bring(name, url, params, settle), key=self.key)
         if kept.size_bytes:
             self.documents[name] = kept
         return kept.path.read_bytes()
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Ask for these again: they do not go together."""
+        for name in names:
+            document = self.documents.pop(name, None)
+            if document is not None:
+                document.path.unlink(missing_ok=True)
+
     async def _bring(
-        self, name: str, url: str, params: Mapping[str, str | int] | None
+        self,
+        name: str,
+        url: str,
+        params: Mapping[str, str | int] | None,
+        settle: Callable[[bytes], bytes],
     ) -> FetchedDocument:
         body = await self.client.get_bytes(url, params, accept="application/json", doubt=self.doubt)
-        content = body or b""
-        if self.settle is not None and content:
-            content = self.settle(content)
+        content = settle(body) if body else b""
         path = self.spool.folder / safe_file_name(name)
         with _writing(path):
             temporary = path.with_name(f"{path.name}.part")
@@ -225,13 +237,15 @@ async def bring_years(
     source: Source,
     known: Known,
     *,
-    into: Path,
     state_dir: Path,
     wanted: Sequence[YearWanted],
     collect: Collect,
     checked_at: datetime,
 ) -> FetchResult:
     """Bring the years that are not held as the publisher has them.
+
+    Answers are handed on where the spool keeps them, until the next night finds them held: so that
+    who refuses them can make the spool forget them.
 
     :param wanted: the newest first.
     """
@@ -271,7 +285,7 @@ async def bring_years(
             editions.append(
                 FetchedEdition(
                     label=year.label,
-                    documents=_laid(documents, into / year.label),
+                    documents=tuple(sorted(documents, key=lambda d: d.name)),
                     replaces=held,
                     title=f"{source.title}, {year.label}",
                     url=source.homepage,
@@ -286,15 +300,3 @@ async def bring_years(
         failures=tuple(failures),
         notes=tuple(notes),
     )
-
-
-def _laid(documents: Iterable[FetchedDocument], folder: Path) -> tuple[FetchedDocument, ...]:
-    """The documents by name, copied: the spool keeps its own until the edition is held."""
-    laid = []
-    for document in sorted(documents, key=lambda d: d.name):
-        path = folder / document.name
-        with _writing(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(document.path, path)
-        laid.append(replace(document, path=path))
-    return tuple(laid)

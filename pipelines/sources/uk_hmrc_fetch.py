@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,7 @@ _CODES_PER_REQUEST = 30
 #: Months that figures may be late, before something else is wrong.
 _MONTHS_BACK = 24
 _PAGES_AT_MOST = 200
+_CHANGED = "the publisher's interface may have changed; see docs/sources/uk_hmrc.md"
 
 
 async def fetch(
@@ -94,7 +95,6 @@ async def fetch(
     return await bring_years(
         source,
         known,
-        into=into,
         state_dir=state_dir or into,
         wanted=years_wanted(newest, first, digest(wanted), years),
         collect=collect,
@@ -136,20 +136,38 @@ def _questions(codes: Sequence[str]) -> list[tuple[str, list[str]]]:
 async def _ask(answers: Answers, url: str, name: str, codes: Sequence[str], year: int) -> None:
     """All pages of one answer.
 
-    :raises FetchFailed: it never ends.
+    :raises FetchFailed: it never ends, a page has rows that were not asked for, or a row comes on
+        two pages, which then are asked for again.
     """
     # A number in the filter has no leading zero.
-    anyone = " or ".join(f"CommodityId eq {int(code)}" for code in codes)
+    numbers = {str(int(code)) for code in codes}
+    anyone = " or ".join(f"CommodityId eq {number}" for number in sorted(numbers))
     params: dict[str, str | int] | None = {
         "$filter": f"({anyone}) and MonthId ge {year}01 and MonthId le {year}12",
         "$expand": "Country",
     }
     address = url
+    seen: set[str] = set()
+    pages: list[str] = []
     for page in range(1, _PAGES_AT_MOST + 1):
-        ending = "" if page == 1 else f"_p{page}"
-        body = await answers.ask(f"{name}{ending}.json", address, params)
-        answer: Any = json.loads(body) if body else None
-        link = answer.get(NEXT_LINK) if isinstance(answer, dict) else None
+        pages.append(f"{name}.json" if page == 1 else f"{name}_p{page}.json")
+
+        def settle(body: bytes, place: str = address) -> bytes:
+            _rows(body, numbers, year, place)
+            return body
+
+        body = await answers.ask(pages[-1], address, params, settle=settle)
+        rows = {json.dumps(row, sort_keys=True) for row in _rows(body, numbers, year, address)}
+        if seen & rows:
+            answers.forget(pages)
+            raise FetchFailed(
+                f"a row of page {page} came on a page before",
+                where=address,
+                remedy="run again later: the publisher may have been changing the table",
+            )
+        seen |= rows
+        answer: Any = json.loads(body)
+        link = answer.get(NEXT_LINK)
         if not isinstance(link, str):
             return
         address, params = link, None
@@ -158,6 +176,32 @@ async def _ask(answers: Answers, url: str, name: str, codes: Sequence[str], year
         where=address,
         remedy="the publisher's interface may have changed; see docs/sources",
     )
+
+
+def _rows(body: bytes, codes: Collection[str], year: int, where: str) -> list[dict[str, Any]]:
+    """The rows of a page.
+
+    :raises FetchFailed: it is none, or has a row of another code or year.
+    """
+    rows = _listed(json.loads(body), where)
+    for number, row in enumerate(rows, start=1):
+        is_asked = str(row.get("CommodityId")) in codes and str(row.get("MonthId"))[:4] == str(year)
+        if not is_asked:
+            raise FetchFailed(
+                f"row {number} is of commodity {str(row.get('CommodityId'))[:20]} in month "
+                f"{str(row.get('MonthId'))[:20]}, which was not asked for",
+                where=where,
+                remedy=_CHANGED,
+            )
+    return rows
+
+
+def _listed(answer: Any, where: str) -> list[dict[str, Any]]:
+    """:raises FetchFailed: it is no list of rows."""
+    rows = answer.get("value") if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise FetchFailed("answer holds no list `value` of rows", where=where, remedy=_CHANGED)
+    return rows
 
 
 async def _newest(client: PublisherClient, url: str, today: date) -> str:
@@ -172,8 +216,7 @@ async def _newest(client: PublisherClient, url: str, today: date) -> str:
             year, month = year - 1, 12
         params: dict[str, str | int] = {"$filter": f"MonthId eq {year}{month:02}", "$top": 1}
         body = await client.get_bytes(url, params, accept="application/json", doubt=no_json)
-        answer: Any = json.loads(body) if body else None
-        if isinstance(answer, dict) and answer.get("value"):
+        if body and _listed(json.loads(body), url):
             return f"{year}-{month:02}"
     raise FetchFailed(
         f"none of the last {_MONTHS_BACK} months is published",

@@ -14,9 +14,12 @@ request for ``DF`` brings the row of domestic and foreign goods together as well
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +57,12 @@ _MONTH = re.compile(r"\d{4}-\d{2}")
 _PROBE_CHAPTER = "28"
 #: Years in which the newest month is looked for.
 _YEARS_BACK = 2
+_ALL_COUNTRIES = "-"
+#: Groups of countries, which repeat what their members trade.
+_GROUP = re.compile(r"^00|X")
+_VALUES = ("GEN_VAL_MO", "ALL_VAL_MO")
+_PAGE_BYTES = 65_536
+_CHANGED = "the publisher's interface may have changed; see docs/sources/us_census.md"
 
 
 async def fetch(
@@ -95,7 +104,7 @@ async def fetch(
     first = first_year or source.api.first_year or int(newest[:4])
 
     async def collect(year: YearWanted, spool: Spool) -> list[FetchedDocument]:
-        answers = Answers(client, spool, year.key, doubt=no_json)
+        answers = Answers(client, spool, year.key, doubt=_Doubt())
         for flow, groups in wanted.items():
             for heading, ten_digits in groups.items():
                 bodies = [await _ask(answers, base, flow, code, year.year) for code in ten_digits]
@@ -106,7 +115,6 @@ async def fetch(
     return await bring_years(
         source,
         known,
-        into=into,
         state_dir=state_dir or into,
         wanted=years_wanted(newest, first, asked, years),
         collect=collect,
@@ -151,16 +159,108 @@ def _wanted(seeds_dir: Path | None, codes: Sequence[str] | None) -> dict[str, di
 
 async def _ask(answers: Answers, base: str, flow: str, code: str, year: int) -> bytes:
     parameter, columns = _FLOWS[flow]
+    url = f"{base}/{flow}/hs"
+
+    def settle(body: bytes) -> bytes:
+        _refuse_others(body, {*columns.split(","), parameter, "time"}, {parameter: code}, year, url)
+        return body
+
     return await answers.ask(
         f"{flow}_{code}_{year}.json",
-        f"{base}/{flow}/hs",
+        url,
         {
             "get": columns,
             "COMM_LVL": f"HS{len(code)}",
             parameter: code,
             "time": f"from {year}-01 to {year}-12",
         },
+        settle=settle,
     )
+
+
+def _refuse_others(
+    body: bytes, columns: AbstractSet[str], asked: Mapping[str, str], year: int, where: str
+) -> None:
+    """Refuse what is no answer to what was asked.
+
+    :param asked: column to the value that all rows have.
+    :raises FetchFailed: it is no table, lacks a column, or has a cut row, or one not asked for.
+    """
+    table = _table(json.loads(body))
+    if table is None:
+        raise FetchFailed(
+            "answer is no table (a header and rows of its length)", where=where, remedy=_CHANGED
+        )
+    header, rows = table
+    lacking = sorted(columns - set(header))
+    if lacking:
+        raise FetchFailed(f"answer has no column {lacking[0]}", where=where, remedy=_CHANGED)
+    places = {header.index(column): value for column, value in asked.items()}
+    at = header.index("time")
+    for number, row in enumerate(rows, start=2):
+        is_asked = all(str(row[place]) == value for place, value in places.items())
+        if not is_asked or str(row[at])[:4] != str(year):
+            told = ", ".join(str(row[place])[:20] for place in (*places, at))
+            raise FetchFailed(
+                f"row {number} is of {told}, which was not asked for", where=where, remedy=_CHANGED
+            )
+
+
+def _table(answer: Any) -> tuple[list[Any], list[list[Any]]] | None:
+    """Header and rows; None where the answer is no table."""
+    if not isinstance(answer, list) or not answer:
+        return None
+    header, *rows = answer
+    if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
+        return None
+    is_whole = all(isinstance(row, list) and len(row) == len(header) for row in rows)
+    return (header, rows) if is_whole and rows else None
+
+
+class _Doubt:
+    """What may be wrong with an answer: words, or countries that do not add up to the total in it.
+
+    The publisher states the total of all countries beside them. An answer that does not meet it
+    and comes the same again is what the publisher says; the reader judges it.
+    """
+
+    def __init__(self) -> None:
+        self._before: set[str] = set()
+
+    def __call__(self, body: bytes) -> str | None:
+        """What is wrong, or None."""
+        said = no_json(body)
+        if said is not None:
+            return said
+        table = _table(json.loads(body))
+        if table is None or _adds_up(*table):
+            return None
+        told = hashlib.sha256(body).hexdigest()
+        if told in self._before:
+            return None
+        self._before.add(told)
+        return "answers countries that do not add up to their total"
+
+
+def _adds_up(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether the countries of each month add up to its total, where one is stated."""
+    value = next((name for name in _VALUES if name in header), None)
+    if value is None or not {"CTY_CODE", "time"} <= set(header):
+        return True
+    at, country = header.index(value), header.index("CTY_CODE")
+    cell = [header.index(name) for name in ("time", "DF") if name in header]
+    totals: dict[tuple[str, ...], int] = {}
+    sums: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        code, key = str(row[country]), tuple(str(row[place]) for place in cell)
+        told = str(row[at])
+        if not told.isdecimal() or _GROUP.search(code):
+            continue
+        if code == _ALL_COUNTRIES:
+            totals[key] = int(told)
+        else:
+            sums[key] += int(told)
+    return all(sums[key] == total for key, total in totals.items())
 
 
 async def _newest(client: PublisherClient, base: str, today: date) -> str:
@@ -177,9 +277,15 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
         "CTY_CODE": "-",
         "time": f"from {today.year - _YEARS_BACK}-01 to {today.year}-12",
     }
-    # Who shows no key, or a wrong one, is sent on to a page.
-    body = await client.get_bytes(url, params, accept="application/json", allow_html=True)
-    if body and no_json(body) is not None:
+    # Who shows no key, or a wrong one, is sent on to a page that speaks of it.
+    body = await client.get_bytes(
+        url,
+        params,
+        accept="application/json",
+        allow_html=True,
+        doubt=lambda body: None if _is_about_keys(body) else no_json(body),
+    )
+    if body and _is_about_keys(body):
         if not client.has_key:
             raise KeyMissing(
                 "us_census answers no request without a key",
@@ -188,15 +294,15 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
                 "MONAZITE_KEY_US_CENSUS",
             )
         raise FetchFailed(
-            "a page came where figures were asked for",
+            "the publisher does not take our key",
             where=url,
             remedy="check the key in MONAZITE_KEY_US_CENSUS",
         )
-    answer: Any = json.loads(body) if body else None
+    table = _table(json.loads(body)) if body else None
     months: list[str] = []
-    if isinstance(answer, list) and answer and isinstance(answer[0], list) and "time" in answer[0]:
-        place = answer[0].index("time")
-        months = [str(r[place]) for r in answer[1:] if isinstance(r, list) and len(r) > place]
+    if table is not None and "time" in table[0]:
+        place = table[0].index("time")
+        months = [str(row[place]) for row in table[1]]
     found = [month for month in months if _MONTH.fullmatch(month)]
     if not found:
         raise FetchFailed(
@@ -205,3 +311,9 @@ async def _newest(client: PublisherClient, base: str, today: date) -> str:
             remedy="the publisher's interface may have changed; see docs/sources",
         )
     return max(found)
+
+
+def _is_about_keys(body: bytes) -> bool:
+    """Whether an answer is the page that is shown without a key, or with a wrong one."""
+    told = body[:_PAGE_BYTES].lower()
+    return told.lstrip().startswith(b"<") and b"key" in told

@@ -10,15 +10,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.settings import Settings
 from tests.emulator.app import publisher_modules
 from tests.emulator.faults import schedule
 from tests.emulator.serving import serving
 from tests.support.nights import (
     TOYS,
+    WITH_KEYS,
     Warehouse,
-    catalogue,
-    emulator,
+    showing_keys,
+    small_catalogue,
+    small_emulator,
+    small_settings,
     small_starter,
     toy_readers,
 )
@@ -39,19 +41,24 @@ class Clean:
 
     def __init__(self, folder: Path) -> None:
         self.starter = small_starter(folder / "starter")
-        self.catalog = catalogue()
+        self.catalog = small_catalogue()
         self._folder = folder
         self._tables: dict[str, Tables] = {}
 
-    def tables(self, source_id: str) -> Tables:
-        if source_id not in self._tables:
-            settings = Settings(home=self._folder / source_id, starter=self.starter)
-            with serving(emulator(self.starter, only=[source_id])) as mirror:
+    def tables(self, source_id: str, *, has_keys: bool) -> Tables:
+        shows_key = has_keys and source_id in WITH_KEYS
+        name = f"{source_id}-keyed" if shows_key else source_id
+        if name not in self._tables:
+            settings = small_settings(self._folder / name, self.starter)
+            with (
+                serving(small_emulator(self.starter, only=[source_id])) as mirror,
+                showing_keys(yes=shows_key),
+            ):
                 house = Warehouse(settings, self.catalog, mirror)
                 house.nights_until_nothing_is_new([source_id])
-            self._tables[source_id] = house.raw()
-            assert self._tables[source_id], f"{source_id} brings nothing"
-        return self._tables[source_id]
+            self._tables[name] = house.raw()
+            assert self._tables[name], f"{name} brings nothing"
+        return self._tables[name]
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +79,18 @@ def check(number: int, among: list[str], clean: Clean, folder: Path, *, most: in
     """Run the schedule of this number on publishers drawn by it, and then clean nights."""
     chance = random.Random(number)  # noqa: S311 - to be replayed
     sources = sorted(chance.sample(among, k=min(len(among), chance.randint(1, most))))
-    publishers = emulator(clean.starter, only=sources)
+    has_keys = chance.random() < 0.5
+    publishers = small_emulator(clean.starter, only=sources)
     faults = schedule(number, publishers.hosts)
-    told = f"schedule {number} of {sources}: " + "; ".join(map(repr, faults))
-    settings = Settings(home=folder / str(number), starter=clean.starter)
-    wanted = {name: t for source_id in sources for name, t in clean.tables(source_id).items()}
-    with serving(publishers) as mirror:
+    shown = "with" if has_keys else "without"
+    told = f"schedule {number} of {sources} {shown} keys: " + "; ".join(map(repr, faults))
+    settings = small_settings(folder / str(number), clean.starter)
+    wanted = {
+        name: table
+        for source_id in sources
+        for name, table in clean.tables(source_id, has_keys=has_keys).items()
+    }
+    with serving(publishers) as mirror, showing_keys(yes=has_keys):
         house = Warehouse(settings, clean.catalog, mirror)
         publishers.faults.set(*faults)
         for _ in range(chance.randint(1, 2)):
@@ -114,7 +127,7 @@ def test_nights_after_faults_end_as_if_there_had_been_none(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    check(number, [*TOYS, "usgs_mcs"], clean, tmp_path, most=2)
+    check(number, [*TOYS, *publisher_modules()], clean, tmp_path, most=2)
     assert not [r for r in caplog.records if r.exc_info]
 
 

@@ -25,11 +25,16 @@ from tests.emulator.app import Emulator, publisher_modules
 
 __all__ = [
     "TOYS",
+    "WITH_KEYS",
     "Said",
     "Warehouse",
     "catalogue",
     "emulator",
     "patient",
+    "showing_keys",
+    "small_catalogue",
+    "small_emulator",
+    "small_settings",
     "small_starter",
     "toy_readers",
     "toys",
@@ -37,8 +42,31 @@ __all__ = [
 
 ASKED = Path(__file__).resolve().parent.parent / "fixtures" / "asked"
 #: Of these sources a small emulator serves these editions only.
-_EDITIONS = {"usgs_mcs": ("2025",)}
+_EDITIONS = {"cepii_baci": ("HS17-V202601",), "usgs_mcs": ("2025",)}
+#: Of these a small warehouse asks the years since this one only.
+_FIRST_YEAR = 2025
+_SINCE = ("eurostat_comext", "jp_customs", "uk_hmrc", "un_comtrade", "us_census")
+#: What else a small warehouse asks less of.
+_ASKED_LESS: Mapping[str, Mapping[str, object]] = {
+    "cepii_baci": {"revisions": ["HS17"]},
+    "un_comtrade": {
+        "first_year": _FIRST_YEAR,
+        "monthly_first_year": _FIRST_YEAR + 1,
+        "monthly_reporters": ["JPN", "USA"],
+    },
+    "wb_wgi": {"kinds": ["EST", "SE"], "rows_a_page": 2000},
+}
+#: Rows (at e-Stat, cells) of an answer, so few that answers are of several pages or are cut.
+_ROWS_OF_AN_ANSWER = {"bgs_wms": 40, "jp_customs": 2000, "un_comtrade": 700}
+#: The same, as the emulator calls it.
+_SMALL_WORLD: Mapping[str, Mapping[str, object]] = {
+    "jp_customs": {"cells": 2000},
+    "uk_hmrc": {"page_rows": 300},
+    "un_comtrade": {"cap": 700},
+}
 TOYS = ("toy_files", "toy_pages")
+#: Publishers that answer otherwise to who shows a key.
+WITH_KEYS = ("jp_customs", "un_comtrade", "us_census")
 #: Waits of a night that is to fail soon.
 _HASTY = {
     "ATTEMPTS": "4",
@@ -174,6 +202,37 @@ def catalogue() -> Catalog:
     return Catalog(sources=load_catalog().sources | load_catalog(ASKED).sources)
 
 
+def small_catalogue() -> Catalog:
+    """As :func:`catalogue`, with publishers of few years and short answers."""
+    sources = catalogue().sources
+    less: dict[str, dict[str, int]] = {s: {"first_year": _FIRST_YEAR} for s in _SINCE}
+    for source_id, rows in _ROWS_OF_AN_ANSWER.items():
+        less.setdefault(source_id, {})["rows_per_answer"] = rows
+    for source_id, changes in less.items():
+        source = sources[source_id]
+        api = source.api.model_copy(update=changes)
+        sources[source_id] = source.model_copy(update={"api": api})
+    return Catalog(sources=sources)
+
+
+def small_settings(home: Path, starter: Path) -> Settings:
+    """Of a warehouse that asks little of large publishers."""
+    fetch = {source_id: dict(asked) for source_id, asked in _ASKED_LESS.items()}
+    return Settings(home=home, starter=starter, fetch=fetch)
+
+
+@contextmanager
+def showing_keys(*, yes: bool) -> Iterator[None]:
+    """A house with keys of all publishers that take one, or with none of them."""
+    names = {source_id: f"MONAZITE_KEY_{source_id.upper()}" for source_id in WITH_KEYS}
+    with mock.patch.dict(os.environ):
+        for source_id, name in names.items():
+            os.environ.pop(name, None)
+            if yes:
+                os.environ[name] = f"k3y-of-{source_id}"
+        yield
+
+
 def small_starter(folder: Path) -> Path:
     """The starter with one edition of what has many large ones, below ``folder``."""
     for given in sorted(p for p in (PROJECT_ROOT / "starter").iterdir() if p.is_dir()):
@@ -196,3 +255,11 @@ def emulator(starter: Path, *, only: Sequence[str] | None = None) -> Emulator:
     :param only: source ids; None for all.
     """
     return Emulator(starter, only=only, modules=publisher_modules() | toys())
+
+
+def small_emulator(starter: Path, *, only: Sequence[str]) -> Emulator:
+    """As :func:`emulator`, with answers that are short."""
+    publishers = emulator(starter, only=only)
+    for source_id in publishers.world.keys() & _SMALL_WORLD.keys():
+        publishers.world[source_id] |= _SMALL_WORLD[source_id]
+    return publishers

@@ -71,6 +71,8 @@ _DATE = re.compile(r"(\d{2})/(\d{2})/(\d{2}|\d{4})(?:\s+\d{2}:\d{2}(?::\d{2})?)?
 _HEADER = b"DATAFLOW,"
 _LAST_UPDATE = "LAST UPDATE"
 _STATE = "seen.json"
+#: Bytes; no row of codes and figures is longer.
+_LONGEST_ROW = 4096
 _CHANGED = "the publisher's interface may have changed; see docs/sources/eurostat_comext.md"
 
 
@@ -336,7 +338,7 @@ class _Errand:
         documents: list[FetchedDocument] = []
         codes = self._codes_of(year)
         for request in _requests(year, codes, self.reporters, self._most_cells()):
-            documents += [d async for d in self._ask(request, self.folder / label)]
+            documents += [d async for d in self._ask(request, self.folder / label, updated)]
         if not documents:
             self.notes.append(f"{label}: no trade in the chosen codes")
             return []
@@ -362,10 +364,11 @@ class _Errand:
     def _most_cells(self) -> int:
         return self.source.api.rows_per_answer or _CELLS
 
-    async def _ask(self, request: _Request, folder: Path) -> Any:
+    async def _ask(self, request: _Request, folder: Path, updated: date | None) -> Any:
         """The documents that answer ``request``, split until the interface gives them.
 
-        :raises FetchFailed: it does not, or gives something else than a table.
+        :param updated: of which update they must be.
+        :raises FetchFailed: it does not, or gives something else than a table of what was asked.
         """
         url = request.url(self.base, self.dataflow)
         target = folder / safe_file_name(request.name)
@@ -380,6 +383,7 @@ class _Errand:
                 head = handle.read(4096)
             if head.removeprefix(b"\xef\xbb\xbf").startswith(_HEADER):
                 if _has_rows(document.path):
+                    _refuse_others(document.path, request, updated, self.client.cited(url))
                     yield document
                 return
             document.path.unlink()
@@ -394,7 +398,7 @@ class _Errand:
         if halves is None:
             raise refusal
         for half in halves:
-            async for document in self._ask(half, folder):
+            async for document in self._ask(half, folder, updated):
                 yield document
 
     # Months, as bulk files
@@ -500,6 +504,51 @@ def _has_rows(path: Path) -> bool:
     with path.open("rb") as handle:
         handle.readline()
         return any(line.strip() for line in handle)
+
+
+def _refuse_others(path: Path, request: _Request, updated: date | None, where: str) -> None:
+    """Refuse a table whose first or last row is cut, was not asked for, or is of another update.
+
+    :raises FetchFailed: it is.
+    """
+    header, first, last = _ends(path)
+    for line in (first, last):
+        fields = line.split(",")
+        if len(fields) != len(header):
+            raise FetchFailed(
+                f"a row has {len(fields)} fields where the header has {len(header)}: the table is "
+                "cut",
+                where=where,
+                remedy="run again later",
+            )
+        row = dict(zip(header, fields, strict=True))
+        month = row.get("TIME_PERIOD", "")
+        months = (
+            f"{request.year}-{request.first_month:02d}",
+            f"{request.year}-{request.last_month:02d}",
+        )
+        if row.get("product") not in request.codes or not months[0] <= month <= months[1]:
+            raise FetchFailed(
+                f"a row is of {row.get('product')} in {month}, which was not asked for"[:200],
+                where=where,
+                remedy=_CHANGED,
+            )
+        if updated is not None and _day(row.get(_LAST_UPDATE, "")) != updated:
+            raise FetchFailed(
+                f"the data set was updated meanwhile ({row.get(_LAST_UPDATE, '')[:20]})",
+                where=where,
+                remedy="run again later",
+            )
+
+
+def _ends(path: Path) -> tuple[list[str], str, str]:
+    """Header, first and last row of a table that has rows."""
+    with path.open("rb") as handle:
+        header, first = (handle.readline().decode("utf-8-sig", "replace") for _ in range(2))
+        begins = handle.tell() - len(first.encode())
+        handle.seek(max(begins, path.stat().st_size - _LONGEST_ROW))
+        last = handle.read().decode("utf-8", "replace").rstrip().splitlines()[-1]
+    return header.strip().split(","), first.strip(), last
 
 
 def _hashes(documents: Sequence[FetchedDocument | HeldDocument]) -> list[str]:
