@@ -80,7 +80,7 @@ async def fetch(
     for revision, told in asked:
         wanted = told or max(linked.get(revision, ()), default=None)
         try:
-            wanted = wanted or await _newest(base, revision, year, client)
+            wanted = wanted or await _newest(base, revision, year, client, _held(known, revision))
             edition = await _bring(
                 source, known, client, into, base=base, revision=revision, release=wanted
             )
@@ -150,12 +150,24 @@ def _candidates(year: int) -> Iterator[str]:
             yield f"{year - back}{ending}"
 
 
-async def _newest(base: str, revision: str, year: int, client: PublisherClient) -> str:
-    """The newest release that the server has.
+def _held(known: Known, revision: str) -> str:
+    """The newest release of a revision that is held (``202601``); empty where none is."""
+    names = (d.name for edition in known.originals() for d in edition.documents)
+    found = (link for name in names for link in _LINK.finditer(name))
+    return max(
+        (f["release"].lower() for f in found if f["revision"].upper() == revision), default=""
+    )
+
+
+async def _newest(base: str, revision: str, year: int, client: PublisherClient, held: str) -> str:
+    """The newest release that the server has, as far back as the one that is held.
 
     :raises FetchFailed: it has none, or could not be asked.
     """
     for candidate in _candidates(year):
+        if candidate <= held:
+            # Older ones say nothing new, even where a passing fault hides this one.
+            return held
         if await client.probe(f"{base}/data/{_file_name(revision, candidate)}") is not None:
             return candidate
     raise FetchFailed(
@@ -186,7 +198,7 @@ async def _bring(
     probe = await client.probe(url)
     if probe is None:
         raise NotPublished(
-            f"the publisher does not offer {name}",
+            f"the publisher does not offer {name}: nothing or a web page is there",
             where=url,
             remedy="look at the publisher's page; releases are withdrawn when newer ones come",
         )

@@ -225,6 +225,13 @@ def _refuse_others(body: bytes, question: Mapping[str, str | int], where: str) -
     data = _inner(json.loads(body), "GET_STATS_DATA", "STATISTICAL_DATA")
     told = _inner(data, "RESULT_INF")
     cells = _several(_inner(data, "DATA_INF", "VALUE"))
+    table = _words(_inner(data, "TABLE_INF", "@id"))
+    if table != question["statsDataId"]:
+        raise FetchFailed(
+            f"cells of table {table[:20] or 'unknown'} came, which was not asked for",
+            where=where,
+            remedy=_CHANGED,
+        )
     first, last = (_words(_inner(told, name)) for name in ("FROM_NUMBER", "TO_NUMBER"))
     if not (first.isdecimal() and last.isdecimal()):
         raise FetchFailed("answer does not count its cells", where=where, remedy=_CHANGED)
@@ -273,6 +280,13 @@ async def _tables(client: PublisherClient, base: str) -> list[_Table]:
     result = _inner(body, "RESULT")
     _refuse_error(_words(_inner(result, "STATUS")), result)
     listed = _several(_inner(body, "DATALIST_INF", "TABLE_INF"))
+    told = _words(_inner(body, "DATALIST_INF", "NUMBER"))
+    if told and told != str(len(listed)):
+        raise FetchFailed(
+            f"{len(listed)} tables came where {told} are announced",
+            where=url,
+            remedy="run again later",
+        )
     found = [table for table in map(_table, listed) if table is not None]
     if not found:
         raise FetchFailed(

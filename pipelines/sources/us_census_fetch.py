@@ -243,7 +243,7 @@ class _Doubt:
 
 
 def _adds_up(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether the countries of each month add up to its total, where one is stated."""
+    """Whether the countries of each month add up to its total, where totals are stated."""
     value = next((name for name in _VALUES if name in header), None)
     if value is None or not {"CTY_CODE", "time"} <= set(header):
         return True
@@ -257,10 +257,11 @@ def _adds_up(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
         if not told.isdecimal() or _GROUP.search(code):
             continue
         if code == _ALL_COUNTRIES:
-            totals[key] = int(told)
+            if int(told):
+                totals[key] = int(told)
         else:
             sums[key] += int(told)
-    return all(sums[key] == total for key, total in totals.items())
+    return not totals or totals == {key: total for key, total in sums.items() if total}
 
 
 async def _newest(client: PublisherClient, base: str, today: date) -> str:

@@ -176,7 +176,11 @@ class _Errand:
         except DocumentUnreadable as error:
             raise FetchFailed(error.what, where=error.where, remedy=error.remedy) from error
         if first.series != series:
-            raise FetchFailed(f"{series} was asked for, {first.series} came", where=first.place)
+            raise FetchFailed(
+                f"{series} was asked for, {first.series} came",
+                where=first.place,
+                remedy="run again later",
+            )
         if first.updated != self.updated:
             raise FetchFailed(
                 f"the database was loaded meanwhile ({self.updated} and {first.updated})",
@@ -201,7 +205,11 @@ class _Errand:
             found.append((document, page))
             pages = page.pages
             if pages > _MOST_PAGES:
-                raise FetchFailed(f"{series} has {pages:,} pages", where=url)
+                raise FetchFailed(
+                    f"{series} is said to have {pages:,} pages",
+                    where=url,
+                    remedy="run again later: an answer to another question may have come",
+                )
             number += 1
         return found
 
@@ -209,7 +217,11 @@ class _Errand:
 def _edition(source: Source, known: Known, errand: _Errand) -> FetchedEdition:
     """:raises FetchFailed: not one estimate came, so that nothing tells the update."""
     if not errand.last_years:
-        raise FetchFailed("the interface holds not one estimate", where=errand.base)
+        raise FetchFailed(
+            "the interface holds not one estimate",
+            where=errand.base,
+            remedy="the series may have been renamed; see docs/sources/wb_wgi.md",
+        )
     label = str(max(errand.last_years) + 1)
     announced = source.known(label)
     days = [errand.updated]

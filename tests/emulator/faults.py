@@ -45,7 +45,12 @@ _PATIENCE_SECONDS = 20
 #: Bytes that were sent should arrive before the reset does.
 _BEFORE_RESET_SECONDS = 0.02
 #: How the forms tell that a list is longer than the page, or how long it is.
-_TOTALS = frozenset({"total", "count", "numberMatched", "totalRecords", "TOTAL", "@odata.count"})
+_TOTALS = frozenset(
+    {
+        "total", "count", "numberMatched", "totalRecords", "TOTAL", "TOTAL_NUMBER", "NUMBER",
+        "@odata.count",
+    }
+)  # fmt: skip
 #: Forms that show by themselves that they were cut: JSON, XML, zip, gzip, 7z, the older workbooks.
 _SELF_EVIDENT = (b"{", b"[", b"<", b"PK", b"\x1f\x8b", b"7z\xbc\xaf", b"\xd0\xcf\x11\xe0")
 
@@ -61,6 +66,8 @@ class Kind(StrEnum):
     LENGTH_TOO_SHORT = "Content-Length below the body"
     TRUNCATED = "body cut, length agrees"
     TRUNCATED_GZIP = "transfer packed as gzip and cut"
+    UNMARKED = "HTTP/1.0 without a length, closed early"
+    EMPTY = "status 200 without a body"
     PAGE = "web page with status 200"
     DRIP = "slow drip"
     SILENCE = "silence"
@@ -221,6 +228,10 @@ async def _page(fault: Fault, scope: Scope, receive: Receive, send: Send) -> Non
     await _status(send, 200, _PAGE, media_type="text/html; charset=utf-8")
 
 
+async def _empty(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    await _status(send, 200, b"", media_type="application/octet-stream")
+
+
 async def _redirect(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
     await _status(send, 302, b"", ("Location", _ELSEWHERE))
 
@@ -240,6 +251,7 @@ _WITHOUT_THE_PUBLISHER: dict[Kind, Callable[[Fault, Scope, Receive, Send], Await
     Kind.TOO_MANY_WAIT: _too_many_wait,
     Kind.SERVER_ERROR: _server_error,
     Kind.PAGE: _page,
+    Kind.EMPTY: _empty,
     Kind.REDIRECT: _redirect,
     Kind.QUOTA: _quota,
     Kind.SILENCE: _silence,
@@ -292,14 +304,23 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _write(
-    answer: _Answer, scope: Scope, receive: Receive, *, length: int, is_reset: bool = False
+    answer: _Answer,
+    scope: Scope,
+    receive: Receive,
+    *,
+    length: int | None,
+    is_reset: bool = False,
 ) -> None:
-    """Write an answer past the server, and end the connection."""
+    """Write an answer past the server, and end the connection.
+
+    :param length: that is announced; None for an answer of HTTP/1.0, which ends where it ends.
+    """
     transport: asyncio.Transport = scope[TRANSPORT]
     phrase = HTTPStatus(answer.status).phrase
-    lines = [f"HTTP/1.1 {answer.status} {phrase}".encode()]
+    lines = [f"HTTP/1.{0 if length is None else 1} {answer.status} {phrase}".encode()]
     lines += [k + b": " + v for k, v in answer.without("content-length", "transfer-encoding")]
-    lines.append(b"Content-Length: %d" % length)
+    if length is not None:
+        lines.append(b"Content-Length: %d" % length)
     transport.write(b"\r\n".join([*lines, b"", b""]) + answer.body)
     if is_reset:
         await asyncio.sleep(_BEFORE_RESET_SECONDS)
@@ -310,7 +331,9 @@ async def _write(
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """End a connection with RST."""
+    """End a connection with RST, unless the client has ended it."""
+    if transport.is_closing():
+        return
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
@@ -357,6 +380,16 @@ async def _truncated(
     await _send(_Answer(answer.status, headers, body), send)
 
 
+async def _unmarked(
+    fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send
+) -> None:
+    if not answer.body:
+        await _reset_in_body(fault, answer, scope, receive, send)
+        return
+    cut = _Answer(answer.status, answer.headers, _cut(fault, answer.body))
+    await _write(cut, scope, receive, length=None)
+
+
 async def _truncated_gzip(
     fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send
 ) -> None:
@@ -396,6 +429,7 @@ _OF_TRANSFER: dict[Kind, _Transfer] = {
     Kind.LENGTH_TOO_SHORT: _length_too_short,
     Kind.TRUNCATED: _truncated,
     Kind.TRUNCATED_GZIP: _truncated_gzip,
+    Kind.UNMARKED: _unmarked,
     Kind.DRIP: _drip,
 }
 
@@ -519,7 +553,9 @@ _DRAWN: Sequence[tuple[Kind, int]] = (
     (Kind.LENGTH_TOO_SHORT, 3),
     (Kind.TRUNCATED, 3),
     (Kind.TRUNCATED_GZIP, 3),
+    (Kind.UNMARKED, 3),
     (Kind.PAGE, 4),
+    (Kind.EMPTY, 3),
     (Kind.REDIRECT, 3),
     (Kind.CUT_ROWS, 2),
     (Kind.DUPLICATED_PAGE, 2),

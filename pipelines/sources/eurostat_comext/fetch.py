@@ -23,6 +23,7 @@ both are taken for it.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -320,8 +321,7 @@ class _Errand:
         )
         url = f"{self.base}/comext/dissemination/sdmx/2.1/data/{self.dataflow}/{request}?{period}"
         body = await self.client.get_bytes(url)
-        rows = csv.DictReader(io.StringIO((body or b"").decode("utf-8-sig", errors="replace")))
-        told = {(row.get(_LAST_UPDATE) or "").strip() for row in rows} - {""}
+        told = {(row.get(_LAST_UPDATE) or "").strip() for row in _records(body)} - {""}
         if len(told) != 1 or _day(*told) is None:
             raise FetchFailed(
                 "the data set does not say when it was updated"
@@ -434,9 +434,8 @@ class _Errand:
         )
         url = f"{self.base}/dissemination/files?{query}"
         body = await self.client.get_bytes(url)
-        rows = csv.DictReader(io.StringIO((body or b"").decode("utf-8-sig", errors="replace")))
         found: dict[str, dict[str, str]] = {}
-        for row in rows:
+        for row in _records(body):
             name = (row.get("NAME") or "").strip().rsplit("/", 1)[-1]
             told = _BULK_NAME.fullmatch(name)
             # A year as a whole is listed as its month 52.
@@ -498,6 +497,14 @@ def _day(told: str) -> date | None:
         return date(year if year > 99 else 2000 + year, month, day)
     except ValueError:
         return None
+
+
+def _records(body: bytes | None) -> list[dict[str, str]]:
+    """Rows of a small table by column; none where it cannot be read as one."""
+    text = io.StringIO((body or b"").decode("utf-8-sig", errors="replace"))
+    with contextlib.suppress(csv.Error):
+        return list(csv.DictReader(text))
+    return []
 
 
 def _has_rows(path: Path) -> bool:
