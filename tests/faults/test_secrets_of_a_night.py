@@ -14,11 +14,19 @@ import dagster as dg
 import pytest
 
 from pipelines.catalog import load_catalog
-from pipelines.settings import Settings
 from tests.emulator.app import Emulator, publisher_modules
 from tests.emulator.faults import Fault, Kind
 from tests.emulator.serving import serving
-from tests.support.nights import TOYS, Warehouse, catalogue, emulator, toy_readers
+from tests.support.nights import (
+    TOYS,
+    WITH_KEYS,
+    Warehouse,
+    catalogue,
+    small_catalogue,
+    small_emulator,
+    small_settings,
+    toy_readers,
+)
 from tests.support.planted import Planted, forms, found_in
 
 
@@ -85,11 +93,11 @@ def test_planted_keys_are_in_no_log_no_event_and_no_file(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     sources = sorted({*TOYS, "usgs_mcs", *keyed()} & {*TOYS, *publisher_modules()})
-    publishers = emulator(starter_of_one, only=sources)
+    publishers = small_emulator(starter_of_one, only=sources)
     publishers.faults.set(*TROUBLES[trouble])
     with toy_readers(), serving(publishers) as mirror:
-        settings = Settings(home=tmp_path / "home", starter=starter_of_one)
-        house = Warehouse(settings, catalogue(), mirror)
+        settings = small_settings(tmp_path / "home", starter_of_one)
+        house = Warehouse(settings, small_catalogue(), mirror)
         events = run_in_dagster(house, sources, tmp_path / "home" / "dagster")
 
     assert_keys_were_sent(publishers, planted)
@@ -104,18 +112,29 @@ def test_planted_keys_are_in_no_log_no_event_and_no_file(
 
 
 def assert_keys_were_sent(publishers: Emulator, planted: Planted) -> None:
-    for source_id in TOYS:
+    """Each key came with every request to its host, where the catalogue says, and nowhere else."""
+    for source_id, planted_key in planted.items():
         key = catalogue().source(source_id).api.key
         assert key is not None
         asked = publishers.asked(key.host)
-        assert asked
+        assert asked, f"{source_id} was not asked"
         for request in asked:
-            shown = request.query.get(key.parameter or "") or request.headers.get(
-                (key.header or "").lower(), ""
-            )
-            assert shown == key.prefix + planted[source_id]
-    elsewhere = [r for r in publishers.asked("store.example.org") if "officeId" in r.query]
-    assert not elsewhere, "a key has followed a redirect to another host"
+            place = request.query if key.parameter else request.headers
+            shown = place.get(key.parameter or (key.header or "").lower())
+            assert shown == key.prefix + planted_key, f"{source_id}: {request.path}"
+    for request in publishers.requests:
+        shown_here = [*request.query.items(), *request.headers.items(), ("path", request.path)]
+        for source_id, planted_key in planted.items():
+            key = catalogue().source(source_id).api.key
+            assert key is not None
+            places = {
+                name
+                for name, value in shown_here
+                if any(form in value for form in forms(planted_key))
+            }
+            wanted = {key.parameter or (key.header or "").lower()}
+            is_its_host = request.host == key.host
+            assert places == (wanted if is_its_host else set()), f"{source_id} at {request.host}"
 
 
 def run_in_dagster(house: Warehouse, sources: list[str], folder: Path) -> str:
@@ -151,6 +170,7 @@ def run_in_dagster(house: Warehouse, sources: list[str], folder: Path) -> str:
 
 def test_every_source_with_a_key_is_planted(planted: Planted) -> None:
     named = {s.source_id for s in load_catalog().sources.values() if s.api.key is not None}
+    assert named == set(WITH_KEYS) <= publisher_modules().keys()
     assert {*TOYS, *named} == set(planted)
     for source_id in planted:
         assert os.environ[f"MONAZITE_KEY_{source_id.upper()}"] == planted[source_id]
