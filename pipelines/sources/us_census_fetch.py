@@ -249,19 +249,20 @@ def _adds_up(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
         return True
     at, country = header.index(value), header.index("CTY_CODE")
     cell = [header.index(name) for name in ("time", "DF") if name in header]
-    totals: dict[tuple[str, ...], int] = {}
+    totals: Counter[tuple[str, ...]] = Counter()
     sums: Counter[tuple[str, ...]] = Counter()
     for row in rows:
         code, key = str(row[country]), tuple(str(row[place]) for place in cell)
         told = str(row[at])
         if not told.isdecimal() or _GROUP.search(code):
             continue
-        if code == _ALL_COUNTRIES:
-            if int(told):
-                totals[key] = int(told)
-        else:
-            sums[key] += int(told)
-    return not totals or totals == {key: total for key, total in sums.items() if total}
+        (totals if code == _ALL_COUNTRIES else sums)[key] += int(told)
+    if not totals:
+        return True
+    # Kinds of goods (DF) may be told apart for countries and not for the total.
+    months = [{key[0] for key, usd in added.items() if usd} for added in (sums, totals)]
+    is_met = all(sums[key] == totals[key] for key in sums.keys() & totals.keys())
+    return is_met and months[0] == months[1]
 
 
 async def _newest(client: PublisherClient, base: str, today: date) -> str:
