@@ -92,6 +92,20 @@ def test_without_the_page_a_release_is_looked_for_by_name(
     assert len(result.notes) == 1
 
 
+def test_without_the_page_nothing_older_is_brought_than_what_is_held(
+    publisher: Publisher, source: Source, tmp_path: Path
+) -> None:
+    """A notice that hides the release for a night makes nobody bring the one before."""
+    publisher.routes[PAGE] = Answer(b"", 500)
+    publisher.routes[ZIP] = Answer(b"<p>Be back soon", headers=HTML)
+    publisher.routes["/baci/data/BACI_HS92_V202501.zip"] = file(BODY)
+    result = run(source, tmp_path, held())
+    assert result.editions == ()
+    [failure] = result.failures
+    assert failure.label == "HS92-V202601"
+    assert "nothing or a web page is there" in str(failure.error)
+
+
 def test_release_of_last_year_is_found_in_early_january(
     publisher: Publisher, source: Source, tmp_path: Path
 ) -> None:

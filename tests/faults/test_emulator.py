@@ -97,6 +97,7 @@ def test_without_faults_the_answer_is_whole_and_publishers_share_a_host(port: in
         (Kind.TOO_MANY_WAIT, b" 429 ", b"Too many"),
         (Kind.SERVER_ERROR, b" 500 ", b"Error"),
         (Kind.PAGE, b" 200 ", b"<html>"),
+        (Kind.EMPTY, b" 200 ", b""),
         (Kind.REDIRECT, b" 302 ", b""),
         (Kind.QUOTA, b" 403 ", b"Out of call volume quota"),
     ],
@@ -121,6 +122,15 @@ def test_reset_is_a_reset_after_a_part_of_the_body(
     if method == "GET":
         assert length(head) == len(WHOLE)
         assert body == WHOLE[: int(len(WHOLE) * 0.4)]
+
+
+def test_unmarked_answer_ends_early_and_says_no_length(emulator: Emulator, port: int) -> None:
+    emulator.faults.set(Fault(Kind.UNMARKED, share=0.4))
+    head, body, end = asked(port, "/rows")
+    assert head.startswith(b"HTTP/1.0 200 ")
+    assert b"content-length" not in head.lower()
+    assert b"transfer-encoding" not in head.lower()
+    assert (body, end) == (WHOLE[: int(len(WHOLE) * 0.4)], "closed")
 
 
 def test_lengths_that_are_not_true(emulator: Emulator, port: int) -> None:

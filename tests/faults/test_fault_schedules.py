@@ -75,10 +75,24 @@ def has_same_rows(table: pl.DataFrame, other: pl.DataFrame) -> bool:
     return one.equals(two)
 
 
-def check(number: int, among: list[str], clean: Clean, folder: Path, *, most: int = 3) -> None:
-    """Run the schedule of this number on publishers drawn by it, and then clean nights."""
+#: Those of the project and the toys.
+PUBLISHERS = (*TOYS, *publisher_modules())
+
+
+def drawn(number: int) -> list[str]:
+    """One to three publishers."""
     chance = random.Random(number)  # noqa: S311 - to be replayed
-    sources = sorted(chance.sample(among, k=min(len(among), chance.randint(1, most))))
+    return sorted(chance.sample(PUBLISHERS, k=chance.randint(1, 3)))
+
+
+def in_turn(number: int) -> list[str]:
+    """Two publishers; the sample has each of all."""
+    return sorted({PUBLISHERS[n % len(PUBLISHERS)] for n in (number, number + len(SAMPLE))})
+
+
+def check(number: int, sources: list[str], clean: Clean, folder: Path) -> None:
+    """Run the schedule of this number on these publishers, and then clean nights."""
+    chance = random.Random(number)  # noqa: S311 - to be replayed
     has_keys = chance.random() < 0.5
     publishers = small_emulator(clean.starter, only=sources)
     faults = schedule(number, publishers.hosts)
@@ -127,7 +141,7 @@ def test_nights_after_faults_end_as_if_there_had_been_none(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    check(number, [*TOYS, *publisher_modules()], clean, tmp_path, most=2)
+    check(number, in_turn(number), clean, tmp_path)
     assert not [r for r in caplog.records if r.exc_info]
 
 
@@ -136,9 +150,12 @@ def test_nights_after_faults_end_as_if_there_had_been_none(
 def test_two_hundred_schedules_on_every_publisher_end_as_if_there_had_been_no_fault(
     first: int, clean: Clean, tmp_path: Path, toy_keys: dict[str, str]
 ) -> None:
-    among = [*TOYS, *publisher_modules()]
     for number in range(first, first + _BLOCK):
-        check(number, among, clean, tmp_path)
+        check(number, drawn(number), clean, tmp_path)
+
+
+def test_every_publisher_is_in_the_sample() -> None:
+    assert {source_id for number in SAMPLE for source_id in in_turn(number)} == set(PUBLISHERS)
 
 
 def test_a_schedule_is_the_same_for_the_same_number() -> None:

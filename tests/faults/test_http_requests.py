@@ -350,6 +350,16 @@ def test_page_is_text_where_a_page_is_wanted(publisher: Publisher) -> None:
     assert ask(lambda c: c.get_text(publisher.url("/page"))) == "<a href=x>é</a>\ufffd"
 
 
+def test_page_of_links_without_its_end_is_not_whole(publisher: Publisher) -> None:
+    whole = b"<!DOCTYPE html>\n<HTML lang=en><body><a href=x>x</a></body></HTML>\n"
+    html = {"Content-Type": "text/html"}
+    publisher.routes["/cut"] = Answer(whole[:50], headers=html)
+    publisher.routes["/whole"] = Answer(whole, headers=html)
+    with pytest.raises(FetchFailed, match=r"stops after 50 bytes, .* \(asked 3 times"):
+        ask(lambda c: c.get_text(publisher.url("/cut")))
+    assert "href=x" in ask(lambda c: c.get_text(publisher.url("/whole")))
+
+
 def test_large_answer_is_refused(publisher: Publisher) -> None:
     publisher.routes["/api"] = Answer(b"[" + b"1," * 600 + b"1]", chunked=True)
     with pytest.raises(FetchFailed, match="larger than 1,000"):
