@@ -27,6 +27,7 @@ __all__ = [
     "FetchFailed",
     "KeyMissing",
     "MonaziteError",
+    "NothingInScope",
     "UnknownLabel",
     "UsageError",
 ]
@@ -73,6 +74,13 @@ class EditionRefused(MonaziteError):
 
 class DocumentUnreadable(EditionRefused):
     """The bytes are not what the publisher's layout promises."""
+
+
+class NothingInScope(DocumentUnreadable):
+    """The documents are whole and as the layout promises, and hold nothing that was asked for.
+
+    That is the publisher's word, so nobody asks for them again soon.
+    """
 
 
 class UnknownLabel(EditionRefused):

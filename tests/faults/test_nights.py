@@ -191,7 +191,7 @@ def test_redirect_to_another_host(opened: Opened) -> None:
 
 def test_answer_cut_at_a_row_cap(opened: Opened) -> None:
     fault = Fault(Kind.CUT_ROWS, path=LISTING, times=ALWAYS, share=0)
-    failed_night(opened, "usgs_mcs", fault, says="listing stops after 0 of 1 items")
+    failed_night(opened, "usgs_mcs", fault, says="listing stops after 0 of 4 items")
 
 
 def test_duplicated_page(opened: Opened) -> None:

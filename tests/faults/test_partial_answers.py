@@ -118,6 +118,7 @@ DATA = {
     ("un_comtrade", True): "/data/*",
     ("un_comtrade", False): "*/preview/*",
     ("us_census", False): "*/exports/*",
+    ("us_census", True): "*/imports/*",
     ("usgs_mcs", False): "/catalog/file/*",
     ("usgs_myb", False): "*.xlsx",
     ("wb_wgi", False): "*per_page=2000*",

@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.errors import DocumentUnreadable
+from pipelines.errors import DocumentUnreadable, NothingInScope
 from pipelines.sources.base import Document, Part
 from pipelines.sources.grids import WORKBOOK_SUFFIXES, Grid, workbook_grids
 from pipelines.sources.trade_files import (
@@ -100,7 +100,7 @@ def read_rows(documents: Sequence[Document]) -> list[Rows]:
             remedy=_EXPECTED,
         )
     if not any(rows.frame.height for rows in found):
-        raise DocumentUnreadable(
+        raise NothingInScope(
             "the answer holds no rows", where=found[0].part.name, remedy="widen the request"
         )
     return found
