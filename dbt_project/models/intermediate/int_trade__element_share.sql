@@ -4,6 +4,7 @@
 -- (4) what is left is divided as the deposits of the exporter are (weight only: a share of the mass
 -- is no share of the value). Step 3, by price, is not taken: unit values of baskets say too little.
 -- What no step divides is worked out where the flows are (fct_allocated_flow).
+-- Sums run over sorted lists: in whatever order threads give the rows, the last digit is the same.
 with codes as (
     select
         allocated.hs_code,
@@ -88,8 +89,10 @@ mirror_pieces as (
         * exclude (line_weight, line_value, weight_share, value_share, own_elements, own_form),
         own_elements,
         own_form,
-        weight_share * line_weight / sum(line_weight) over own_line as weight_share,
-        value_share * line_value / sum(line_value) over own_line as value_share
+        weight_share * line_weight / list_sum(list_sort(list(line_weight) over own_line))
+            as weight_share,
+        value_share * line_value / list_sum(list_sort(list(line_value) over own_line))
+            as value_share
     from mirrored
     window
         own_line as (
@@ -108,7 +111,7 @@ may_hold as (
         own_elements,
         own_form,
         element,
-        sum(weight_share) as weight_share
+        list_sum(list_sort(list(weight_share))) as weight_share
     from (
         select
             *,
@@ -215,8 +218,12 @@ by_deposit as (
 bounded as (
     select
         *,
-        mass_low / nullif(mass_low + sum(mass_high) over deposit - mass_high, 0) as share_low,
-        mass_high / nullif(mass_high + sum(mass_low) over deposit - mass_low, 0) as share_high
+        mass_low
+        / nullif(mass_low + list_sum(list_sort(list(mass_high) over deposit)) - mass_high, 0)
+            as share_low,
+        mass_high
+        / nullif(mass_high + list_sum(list_sort(list(mass_low) over deposit)) - mass_low, 0)
+            as share_high
     from by_deposit
     window deposit as (partition by exporter_iso3, mass_basis, elements, deposit_label)
 ),
@@ -233,7 +240,7 @@ by_country as (
         max(share_high) as share_high,
         case
             when count(output_share) = count(*) and count(mass) = count(*)
-                then sum(mass * output_share)
+                then list_sum(list_sort(list(mass * output_share)))
         end as mass
     from bounded
     group by exporter_iso3, mass_basis, elements, element
@@ -243,7 +250,10 @@ by_country as (
 distribution as (
     select
         * exclude (mass),
-        mass / sum(mass) over (partition by exporter_iso3, mass_basis, elements) as share
+        mass
+        / list_sum(list_sort(
+            list(mass) over (partition by exporter_iso3, mass_basis, elements)
+        )) as share
     from by_country
 ),
 
@@ -308,12 +318,12 @@ select
     element,
     form,
     allocation_step,
-    sum(weight_share_low) as weight_share_low,
+    list_sum(list_sort(list(weight_share_low))) as weight_share_low,
     case
-        when count(weight_share) = count(*) then sum(weight_share)
+        when count(weight_share) = count(*) then list_sum(list_sort(list(weight_share)))
     end as weight_share,
-    least(1.0, sum(weight_share_high)) as weight_share_high,
-    sum(value_share) as value_share,
+    least(1.0, list_sum(list_sort(list(weight_share_high)))) as weight_share_high,
+    list_sum(list_sort(list(value_share))) as value_share,
     list_sort(list_distinct(flatten(list(edition_ids)))) as edition_ids
 from allocated
 group by

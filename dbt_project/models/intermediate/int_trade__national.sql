@@ -117,16 +117,17 @@ select
     any_value(cast(code_level as tinyint)) as code_level,
     cast(reference_year as smallint) as reference_year,
     cast(reference_month as smallint) as reference_month,
-    sum(cast(trade_value as double)) as trade_value,
+    list_sum(list_sort(list(cast(trade_value as double)))) as trade_value,
     min(currency_code) as currency_code,
     min(valuation) as valuation,
     -- A weight that covers only part of the value would give a wrong unit value.
     case
-        when count(net_weight_kg) = count(*) then sum(cast(net_weight_kg as double))
+        when count(net_weight_kg) = count(*)
+            then list_sum(list_sort(list(cast(net_weight_kg as double))))
     end as net_weight_kg,
     case
         when count(distinct supplementary_unit) = 1 and count(supplementary_quantity) = count(*)
-            then sum(cast(supplementary_quantity as double))
+            then list_sum(list_sort(list(cast(supplementary_quantity as double))))
     end as supplementary_quantity,
     case
         when count(distinct supplementary_unit) = 1 then any_value(supplementary_unit)

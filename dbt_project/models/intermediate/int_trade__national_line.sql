@@ -78,8 +78,8 @@ divided as (
             when mapping_quality in ('element', 'group') then list_sort(elements)
             when mapping_quality = 'none' then cast([] as varchar[])
         end as elements,
-        sum(trade_value) as trade_value,
-        sum(net_weight_kg) as net_weight_kg,
+        list_sum(list_sort(list(trade_value))) as trade_value,
+        list_sum(list_sort(list(net_weight_kg))) as net_weight_kg,
         bool_and(net_weight_kg is not null) as is_weighed,
         list(distinct source_edition_id order by source_edition_id) as source_edition_ids
     from deepest
@@ -94,8 +94,8 @@ select
     reference_year,
     form,
     elements,
-    net_weight_kg / sum(net_weight_kg) over pair as weight_share,
-    trade_value / sum(trade_value) over pair as value_share,
+    net_weight_kg / list_sum(list_sort(list(net_weight_kg) over pair)) as weight_share,
+    trade_value / list_sum(list_sort(list(trade_value) over pair)) as value_share,
     source_edition_ids
 from divided
 window pair as (partition by side, exporter_iso3, importer_iso3, hs_code, reference_year)

@@ -37,8 +37,8 @@ divided as (
         importer_iso3,
         hs_code,
         reference_year,
-        coalesce(sum(weight_share), 0) as weight_share,
-        coalesce(sum(value_share), 0) as value_share,
+        coalesce(list_sum(list_sort(list(weight_share))), 0) as weight_share,
+        coalesce(list_sum(list_sort(list(value_share))), 0) as value_share,
         bool_or(allocation_step = 4) as has_deposits,
         bool_or(allocation_step = 4 and weight_share is null) as lacks_weights
     from {{ ref('int_trade__element_share') }}
