@@ -200,6 +200,10 @@ def test_every_mart_row_has_provenance(ask):
         "mart_uncertainty",
         "mart_eu_supply_risk",
         "mart_scenario_result",
+        "mart_us_risk",
+        "mart_geopolrisk",
+        "mart_stock_cover",
+        "mart_partner_share",
     ):
         [(orphans,)] = ask(
             f"""
@@ -283,6 +287,66 @@ def test_rare_earth_mines_without_the_largest(ask):
     )
     assert found[2025] == pytest.approx(0.306465, abs=1e-6)
     assert found[2024] == pytest.approx(0.296875, abs=1e-6)
+
+
+def test_import_reliance_of_2024_between_two_editions(ask):
+    """The published reliance on compounds and metals of rare earths fell from 80 to 53 per cent."""
+    found = ask(
+        """
+        select vintage_id, nir_official, nir_recomputed from mart_us_risk
+        where material = 'REE_total' and stage = 'refining' and reference_year = 2024
+        order by vintage_id
+        """
+    )
+    assert found == [
+        ("2025-12-31", pytest.approx(0.80), pytest.approx(0.80303, abs=1e-5)),
+        ("latest", pytest.approx(0.53), pytest.approx(0.52275, abs=1e-5)),
+    ]
+
+
+def test_recomputed_reliance_stays_near_the_published_one(ask):
+    """Phosphate rock apart, whose published reliance counts changes of stocks."""
+    [(n, apart)] = ask(
+        """
+        select count(difference), max(abs(difference)) from mart_us_risk
+        where material != 'phosphate_rock'
+        """
+    )
+    assert n > 500
+    assert apart < 0.03
+
+
+def test_five_partners_mined_a_fifth_of_rare_earths_in_2025(ask):
+    found = dict(
+        ask(
+            """
+            select group_version, group_share from mart_partner_share
+            where group_id = 'us_japan_framework' and material = 'REE_total' and stage = 'mine'
+                and scope = 'world_production' and reference_year = 2025 and vintage_id = 'latest'
+            """
+        )
+    )
+    assert found["2"] == pytest.approx(0.218, abs=5e-4)
+    assert found["1"] == pytest.approx(0.131, abs=5e-4)
+
+
+def test_planned_purchases_are_never_held(ask):
+    found = ask(
+        """
+        select form, stock, cover_days from mart_stock_cover
+        where stock_kind = 'potential' and vintage_id = 'latest' order by form
+        """
+    )
+    assert [(stock, days) for _, stock, days in found] == [
+        (1100, None), (450, None), (300, None), (60, None),
+    ]  # fmt: skip
+    [(silent,)] = ask(
+        """
+        select count(*) from mart_stock_cover where stock_kind = 'potential'
+        and vintage_id != 'latest'
+        """
+    )
+    assert silent == 0
 
 
 def test_the_bottleneck_of_cobalt_is_refining(ask):

@@ -16,6 +16,7 @@ select
     wgi_risk(avg(cells.value)) as governance_risk,
     avg(cells.value) as mean_estimate,
     max(cells.value) filter (where cells.indicator = 'pv') as political_stability,
+    max(cells.cell_id) filter (where cells.indicator = 'pv') as political_stability_cell_id,
     count(*) as n_indicators,
     list(cells.cell_id order by cells.cell_id) as cell_ids
 from {{ ref('stg_wb_wgi__estimate') }} as cells

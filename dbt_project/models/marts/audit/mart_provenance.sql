@@ -114,6 +114,29 @@ concentration_parts as (
         concentration_key,
         ' > supply without the largest supplier' as last_step
     from {{ ref('mart_n1_coverage') }}
+    union all
+    select
+        'mart_us_risk' as mart,
+        row_key,
+        concentration_key,
+        ' > production concentration' as last_step
+    from {{ ref('mart_us_risk') }}
+    where concentration_key is not null
+    union all
+    select
+        'mart_geopolrisk' as mart,
+        row_key,
+        concentration_key,
+        ' > supply risk' as last_step
+    from {{ ref('mart_geopolrisk') }}
+    where concentration_key is not null
+    union all
+    select
+        'mart_partner_share' as mart,
+        row_key,
+        concentration_key,
+        ' > share of a set of countries' as last_step
+    from {{ ref('mart_partner_share') }}
 ),
 
 concentration_evidence as (
@@ -153,6 +176,71 @@ demand_cells as (
         from {{ ref('mart_n1_coverage') }}
     ) as demands
     inner join {{ ref('fct_source_cell') }} as cells on demands.cell_id = cells.cell_id
+),
+
+-- Marts that name the cells that they are made of.
+named_cells as (
+    select
+        named.mart,
+        named.row_key,
+        named.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        named.role,
+        named.method_chain
+    from (
+        select
+            'mart_us_risk' as mart,
+            row_key,
+            unnest(cell_ids) as cell_id,
+            'balance' as role,
+            'as published > net import reliance' as method_chain
+        from {{ ref('mart_us_risk') }}
+        union all
+        select
+            'mart_stock_cover' as mart,
+            row_key,
+            unnest(cell_ids) as cell_id,
+            'stock and balance' as role,
+            'as published > days of cover' as method_chain
+        from {{ ref('mart_stock_cover') }}
+        union all
+        select
+            'mart_geopolrisk' as mart,
+            row_key,
+            unnest(governance_cell_ids) as cell_id,
+            'governance' as role,
+            'as published > instability of suppliers > supply risk' as method_chain
+        from {{ ref('mart_geopolrisk') }}
+    ) as named
+    inner join {{ ref('fct_source_cell') }} as cells on named.cell_id = cells.cell_id
+),
+
+plan_rows as (
+    select
+        'mart_stock_cover' as mart,
+        row_key,
+        cast(null as varchar) as cell_id,
+        'ref_stock_plan where plan_id = ''' || plan_id || ''' and form = ''' || form || ''''
+            as row_set,
+        source_edition_id,
+        'plan' as role,
+        'as published' as method_chain
+    from {{ ref('mart_stock_cover') }}
+    where stock_kind = 'potential'
+),
+
+geopolrisk_flows as (
+    select
+        'mart_geopolrisk' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > share of supply > supply risk' as method_chain
+    from {{ ref('mart_geopolrisk') }} as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
 ),
 
 trend_flows as (
@@ -315,6 +403,12 @@ union all
 select * from concentration_evidence
 union all
 select * from demand_cells
+union all
+select * from named_cells
+union all
+select * from plan_rows
+union all
+select * from geopolrisk_flows
 union all
 select * from trend_flows
 union all

@@ -62,6 +62,12 @@ named as (
     from gathered
 ),
 
+partners as (
+    select coalesce(list(country_iso3), []) as members
+    from {{ ref('ref_country_group') }}
+    where is_partner_set
+),
+
 -- Ties go to the first in the alphabet.
 ranked as (
     select
@@ -77,8 +83,20 @@ ranked as (
                 named_partners,
                 lambda p: { 'change': p.after - p.before, 'partner': p.partner }
             )
-        )[1] as loser
+        )[1] as loser,
+        100 * coalesce(
+            list_sum(
+                list_transform(
+                    list_filter(
+                        named_partners, lambda p: list_contains(partners.members, p.partner)
+                    ),
+                    lambda p: p.after - p.before
+                )
+            ),
+            0
+        ) as to_group_pp
     from named
+    cross join partners
 )
 
 select
@@ -117,6 +135,7 @@ select
     ) as share_of_exits,
     case when ranked.gainer.change < 0 then ranked.gainer.partner end as largest_gain_iso3,
     case when ranked.loser.change < 0 then ranked.loser.partner end as largest_loss_iso3,
+    ranked.to_group_pp,
     after_year.source_edition_id = before_year.source_edition_id as vintage_consistent,
     after_year.flow_source,
     after_year.source_edition_id,
