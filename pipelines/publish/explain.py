@@ -33,7 +33,8 @@ _DOCUMENTS = "dim_document"
 #: The facts that a row set without a table's name speaks of.
 _BULK_FACTS = "fct_trade_flow"
 _ROW_SET = re.compile(
-    r"^\s*(?P<table>fct_\w+)\s*(?:\bwhere\b|:)\s*(?P<predicate>.+)$", re.IGNORECASE | re.DOTALL
+    r"^\s*(?P<table>(?:fct|ref)_\w+)\s*(?:\bwhere\b|:)\s*(?P<predicate>.+)$",
+    re.IGNORECASE | re.DOTALL,
 )
 _LEADING_WHERE = re.compile(r"^\s*where\b", re.IGNORECASE)
 #: Row sets are shown with the largest of these first.

@@ -23,6 +23,8 @@ def database():
         connection.execute(
             f"""
             create table ref_threshold as from read_csv('{SEEDS / "ref_threshold.csv"}');
+            create table ref_country_group as
+                from read_csv('{SEEDS / "ref_country_group.csv"}');
             create table ref_hs_material as
                 from read_csv('{SEEDS / "ref_hs_material.csv"}', all_varchar := true);
             create table dim_edition as
@@ -241,6 +243,13 @@ def test_what_changes_hands_who_enters_and_who_leaves(database):
     assert found == [
         (2023, pytest.approx(0.2), 1, 1, pytest.approx(0.05), pytest.approx(0.08), "AUS", "CHN")
     ]
+
+
+def test_supply_that_moves_to_the_partner_set_is_told_in_points(database):
+    shares(database, 2022, {"CHN": 0.72, "AUS": 0.2, "VNM": 0.08})
+    shares(database, 2023, {"CHN": 0.6, "AUS": 0.3, "MYS": 0.04, None: 0.06})
+    [found] = rows(database, "mart_supplier_switch", "to_group_pp")
+    assert found == (pytest.approx(14),)
 
 
 def test_suppliers_without_a_name_change_hands_but_do_not_enter(database):

@@ -1,6 +1,6 @@
 -- What a set of countries supplies: of the world, of the EU, and of importers that belong to the
--- set. A version is a fixed set, taken for every year, so that shares of years can be compared;
--- is_in_force says whether it stood then.
+-- set as it stands. A version is a fixed set, taken for every year, so that shares of years can be
+-- compared; is_in_force says whether it stood then.
 with groups as (
     select
         group_id,
@@ -40,13 +40,14 @@ buyers as (
         groups.group_version
     from groups
     cross join eu
-    where not list_has_all(eu.members, groups.members)
+    where groups.valid_to is null and not list_has_all(eu.members, groups.members)
     union all
     select
         unnest(members) as geo_iso3,
         group_id,
         group_version
     from groups
+    where valid_to is null and len(members) > 1
 ),
 
 supply as (

@@ -1,6 +1,7 @@
 -- Supply risk of importers after the GeoPolRisk method: concentration of world production, times
--- the share of an importer's supply that comes from states, weighted by their instability. Trade and
--- production are weights of the same goods (ref_chain_step), or there is no figure.
+-- the imported share of an importer's supply, weighted by the instability of the states that it
+-- comes from. Trade and production are weights of the same goods (ref_chain_step), or there is no
+-- figure.
 with markets as (
     select *
     from {{ ref('int_lookthrough__market') }}
@@ -50,14 +51,13 @@ imports as (
         list_sum(
             list(quantity * risk order by quantity, supplier_iso3) filter (where risk is not null)
         ) as risk_weighted_imports,
-        coalesce(
-            list_sum(
-                list(quantity order by quantity, supplier_iso3) filter (where risk is null)
-            ),
-            0
+        list_sum(
+            list(case when risk is null then quantity else 0 end order by quantity, supplier_iso3)
         ) as imports_without_governance,
-        list(political_stability_cell_id order by political_stability_cell_id)
-            filter (where risk is not null) as governance_cell_ids,
+        list_filter(
+            list(political_stability_cell_id order by political_stability_cell_id),
+            lambda c: c is not null
+        ) as governance_cell_ids,
         max(governance_edition_id) as governance_edition_id,
         max(evidence_grade) as evidence_grade
     from flows
