@@ -134,6 +134,10 @@
                         (figure - list_median(cast(history as double [])))
                         / (1.4826 * greatest(list_mad(cast(history as double [])), least_mad))
             end",
+        "unit_value(value_usd, weight_kg) as
+            case when value_usd > 0 and weight_kg > 0 then value_usd / weight_kg end",
+        "reo_equivalent(element_quantity, element_per_oxide) as
+            element_quantity / nullif(element_per_oxide, 0)",
         "yoy_ln(kg, kg_year_before) as
             case
                 when kg is not null and kg_year_before is not null

@@ -204,6 +204,8 @@ def test_every_mart_row_has_provenance(ask):
         "mart_geopolrisk",
         "mart_stock_cover",
         "mart_partner_share",
+        "mart_product_content",
+        "mart_unit_value",
     ):
         [(orphans,)] = ask(
             f"""

@@ -350,6 +350,87 @@ scenario_flows as (
     inner join codes on marts.material = codes.material and marts.stage = codes.stage
 ),
 
+single_codes as (
+    select
+        hs_code,
+        '''' || hs_code || '''' as hs_codes
+    from {{ ref('ref_hs_material') }}
+),
+
+claim_keys as (
+    select
+        row_key,
+        computed_mart,
+        unnest(computed_row_keys) as computed_key
+    from {{ ref('mart_claims') }}
+),
+
+claim_evidence as (
+    select
+        'mart_claims' as mart,
+        claims.row_key,
+        evidence.cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        evidence.method_chain || ' > beside the claim' as method_chain
+    from claim_keys as claims
+    inner join (
+        select *
+        from concentration_flows
+        union all
+        select *
+        from {{ ref('fct_provenance_cell') }}
+        where mart in ('mart_concentration', 'mart_eu_supply_risk')
+    ) as evidence
+        on claims.computed_mart = evidence.mart and claims.computed_key = evidence.row_key
+),
+
+claim_cells as (
+    select
+        'mart_claims' as mart,
+        claims.row_key,
+        claims.cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'published figure' as role,
+        'as published > beside the claim' as method_chain
+    from (
+        select
+            row_key,
+            unnest(computed_cell_ids) as cell_id
+        from {{ ref('mart_claims') }}
+    ) as claims
+    inner join {{ ref('fct_source_cell') }} as cells on claims.cell_id = cells.cell_id
+),
+
+product_flows as (
+    select
+        'mart_product_content' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > weight x content' as method_chain
+    from {{ ref('mart_product_content') }} as marts
+    inner join single_codes as codes on marts.hs_code = codes.hs_code
+),
+
+unit_value_flows as (
+    select
+        'mart_unit_value' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year - 4') }}
+        || ' and exporter_iso3 = ''' || marts.exporter_iso3 || '''' as row_set,
+        marts.source_edition_id,
+        'flows of five years' as role,
+        'reconciled flows > value over weight > median > robust z' as method_chain
+    from {{ ref('mart_unit_value') }} as marts
+    inner join single_codes as codes on marts.hs_code = codes.hs_code
+),
+
 mirror_flows as (
     select
         'mart_mirror_gap' as mart,
@@ -425,3 +506,11 @@ union all
 select * from scenario_flows
 union all
 select * from draws
+union all
+select * from claim_evidence
+union all
+select * from claim_cells
+union all
+select * from product_flows
+union all
+select * from unit_value_flows

@@ -1,0 +1,164 @@
+-- What imports of derived products hold of an element: gross weight times the content of a tonne of
+-- the product times the share of the product in its trade code. Flows without a weight count in
+-- dollars only.
+with codes as (
+    select
+        families.family_id,
+        families.hs_code,
+        families.grade_id,
+        families.code_share_low,
+        families.code_share_central,
+        families.code_share_high,
+        families.reason as code_reason,
+        coalesce(nullif(materials.basket, ''), materials.material) as material,
+        materials.stage
+    from {{ ref('ref_product_family') }} as families
+    inner join {{ ref('ref_hs_material') }} as materials on families.hs_code = materials.hs_code
+),
+
+contents as (
+    select
+        codes.family_id,
+        codes.hs_code,
+        grades.element,
+        grades.share_low,
+        grades.share_central,
+        grades.share_high,
+        grades.is_verified,
+        cast(null as varchar) as content_reason
+    from codes
+    inner join {{ ref('ref_magnet_grade') }} as grades on codes.grade_id = grades.grade_id
+    union all
+    select
+        codes.family_id,
+        codes.hs_code,
+        known.element,
+        known.share_low,
+        known.share_central,
+        known.share_high,
+        known.is_verified,
+        known.reason as content_reason
+    from codes
+    inner join {{ ref('ref_product_content') }} as known on codes.family_id = known.family_id
+),
+
+flows as (
+    select
+        codes.family_id,
+        codes.hs_code,
+        choice.flow_source,
+        choice.source_edition_id,
+        choice.source_edition_ids,
+        flows.exporter_iso3,
+        flows.importer_iso3,
+        flows.reference_year,
+        flows.trade_value_usd,
+        flows.net_weight_kg
+    from {{ ref('fct_trade_flow') }} as flows
+    inner join codes on flows.hs_code = codes.hs_code
+    inner join {{ ref('int_trade__edition_choice') }} as choice
+        on
+            choice.vintage_id = 'latest'
+            and codes.material = choice.material
+            and codes.stage = choice.stage
+            and flows.reference_year = choice.reference_year
+            and flows.flow_source = choice.flow_source
+            and (
+                choice.flow_source = 'monazite'
+                or flows.source_edition_id = choice.source_edition_id
+            )
+    where flows.importer_iso3 is not null
+),
+
+members as (
+    select country_iso3
+    from {{ ref('dim_country') }}
+    where is_eu27
+),
+
+buyers as (
+    select * from flows
+    union all
+    select * replace ('EU27' as importer_iso3)
+    from flows
+    where
+        importer_iso3 in (select country_iso3 from members)
+        and (exporter_iso3 is null or exporter_iso3 not in (select country_iso3 from members))
+),
+
+imports as (
+    select
+        family_id,
+        hs_code,
+        importer_iso3,
+        reference_year,
+        any_value(flow_source) as flow_source,
+        any_value(source_edition_id) as source_edition_id,
+        any_value(source_edition_ids) as source_edition_ids,
+        sum(trade_value_usd) as imports_usd,
+        sum(net_weight_kg) / 1000 as gross_t,
+        coalesce(sum(trade_value_usd) filter (where net_weight_kg is not null), 0)
+        / sum(trade_value_usd) as weight_coverage
+    from buyers
+    group by family_id, hs_code, importer_iso3, reference_year
+),
+
+oxides as (
+    select
+        symbol as element,
+        any_value(element_per_oxide) as element_per_oxide
+    from {{ ref('ref_element_content') }}
+    group by symbol
+),
+
+held as (
+    select
+        imports.*,
+        contents.element,
+        contents.is_verified as is_content_verified,
+        gross_t * codes.code_share_low * contents.share_low as element_low_t,
+        gross_t * codes.code_share_central * contents.share_central as element_central_t,
+        gross_t * codes.code_share_high * contents.share_high as element_high_t,
+        gross_t * contents.share_central as element_if_whole_t,
+        oxides.element_per_oxide,
+        case
+            when imports.gross_t is null then 'no weight is held for these flows'
+            else coalesce(contents.content_reason, codes.code_reason)
+        end as reason
+    from imports
+    inner join codes on imports.family_id = codes.family_id and imports.hs_code = codes.hs_code
+    inner join contents
+        on imports.family_id = contents.family_id and imports.hs_code = contents.hs_code
+    left join oxides on contents.element = oxides.element
+)
+
+select
+    {{ row_key([
+        'family_id', 'hs_code', 'importer_iso3', 'element', 'reference_year', "'latest'"
+    ]) }} as row_key,
+    family_id,
+    hs_code,
+    importer_iso3,
+    element,
+    reference_year,
+    'latest' as vintage_id,
+    flow_source,
+    source_edition_id,
+    source_edition_ids,
+    imports_usd,
+    gross_t,
+    weight_coverage,
+    element_low_t,
+    element_central_t,
+    element_high_t,
+    element_if_whole_t,
+    reo_equivalent(element_low_t, element_per_oxide) as reo_low_t,
+    reo_equivalent(element_central_t, element_per_oxide) as reo_central_t,
+    reo_equivalent(element_high_t, element_per_oxide) as reo_high_t,
+    reo_equivalent(element_if_whole_t, element_per_oxide) as reo_if_whole_t,
+    reason,
+    is_content_verified,
+    'E' as evidence_grade,
+    false as is_official,
+    '1' as method_version
+from held
