@@ -196,6 +196,12 @@ def test_a_weight_of_cepii_is_not_called_reported(warehouse):
     assert unit_values(warehouse)[2024]["qty_imputed_flag"] is None
 
 
+def test_two_codes_of_one_country_are_one_flow(warehouse):
+    flow(warehouse, 1_000_000, 50_000)
+    flow(warehouse, 1_000_000, 150_000)
+    assert unit_values(warehouse)[2024]["uv_usd_per_kg"] == 10
+
+
 def test_small_flows_have_no_unit_value(warehouse):
     flow(warehouse, 99_999, 10)
     flow(warehouse, 1_000_000, None, exporter="JPN")

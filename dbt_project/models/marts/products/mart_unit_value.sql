@@ -32,29 +32,27 @@ choices as (
     )
 ),
 
+-- Two of the publisher's codes can stand for one country.
 flows as (
     select
         flows.exporter_iso3,
         flows.importer_iso3,
         flows.hs_code,
-        codes.material,
-        codes.stage,
         flows.reference_year,
-        choice.flow_source,
-        choice.source_edition_id,
-        choice.five_years_edition_ids as source_edition_ids,
-        flows.trade_value_usd,
-        flows.net_weight_kg,
-        unit_value(flows.trade_value_usd, flows.net_weight_kg) as uv_usd_per_kg,
-        flows.quantity_method,
+        any_value(codes.material) as material,
+        any_value(codes.stage) as stage,
+        any_value(choice.flow_source) as flow_source,
+        any_value(choice.source_edition_id) as source_edition_id,
+        any_value(choice.five_years_edition_ids) as source_edition_ids,
+        sum(flows.trade_value_usd) as trade_value_usd,
+        sum(flows.net_weight_kg) as net_weight_kg,
         -- BACI does not say which of its weights are estimates.
         case
-            when flows.quantity_method != 'reconciled_by_cepii'
-                then flows.quantity_method = 'median_unit_value'
+            when bool_and(flows.quantity_method != 'reconciled_by_cepii')
+                then bool_or(flows.quantity_method = 'median_unit_value')
         end as qty_imputed_flag,
-        flows.evidence_grade
+        max(flows.evidence_grade) as evidence_grade
     from {{ ref('fct_trade_flow') }} as flows
-    cross join thresholds
     inner join codes on flows.hs_code = codes.hs_code
     inner join choices as choice
         on
@@ -67,16 +65,20 @@ flows as (
                 or flows.source_edition_id = choice.source_edition_id
             )
     where
-        flows.trade_value_usd >= thresholds.least_usd
-        and flows.net_weight_kg > 0
+        flows.net_weight_kg > 0
         and flows.exporter_iso3 is not null
         and flows.importer_iso3 is not null
+    group by flows.exporter_iso3, flows.importer_iso3, flows.hs_code, flows.reference_year
+    having sum(flows.trade_value_usd) >= (select least_usd from thresholds)
 ),
 
 observed as (
     select
         *,
-        case when qty_imputed_flag is not true then ln(uv_usd_per_kg) end as ln_uv
+        unit_value(trade_value_usd, net_weight_kg) as uv_usd_per_kg,
+        case
+            when qty_imputed_flag is not true then ln(unit_value(trade_value_usd, net_weight_kg))
+        end as ln_uv
     from flows
 ),
 
