@@ -214,26 +214,15 @@ projected as (
         )
 ),
 
-computed_projections as (
+claimed_projections as (
     select
         claims.claim_id,
-        case any_value(claims.computed_measure)
-            when 'projected_share'
-                then
-                    sum(cells.value) filter (
-                        where cells.country_iso3 = claims.computed_partner_iso3
-                    )
-                    / sum(cells.value)
-            else
-                n1_gross(
-                    sum(cells.value),
-                    max(cells.value) filter (where cells.is_country),
-                    sum(cells.value)
-                )
-        end as computed_value,
+        any_value(claims.computed_measure) as computed_measure,
+        list_sum(list_sort(list(cells.value))) as supply,
+        max(cells.value) filter (where cells.is_country) as top_supply,
+        max(cells.value) filter (where cells.country_iso3 = claims.computed_partner_iso3)
+            as partner_supply,
         list_sort(list_distinct(list(cells.source_edition_id))) as edition_ids,
-        cast(null as varchar) as computed_mart,
-        cast([] as varchar[]) as computed_row_keys,
         list(cells.cell_id order by cells.cell_id) as computed_cell_ids
     from {{ ref('ref_claim') }} as claims
     inner join projected as cells
@@ -243,6 +232,20 @@ computed_projections as (
             and claims.computed_stage = cells.stage
             and claims.computed_year = cells.reference_year
     group by claims.claim_id
+),
+
+computed_projections as (
+    select
+        claim_id,
+        case computed_measure
+            when 'projected_share' then partner_supply / supply
+            else n1_gross(supply, top_supply, supply)
+        end as computed_value,
+        edition_ids,
+        cast(null as varchar) as computed_mart,
+        cast([] as varchar[]) as computed_row_keys,
+        computed_cell_ids
+    from claimed_projections
 ),
 
 found as (

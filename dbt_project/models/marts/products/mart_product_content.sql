@@ -86,6 +86,7 @@ buyers as (
         and (exporter_iso3 is null or exporter_iso3 not in (select country_iso3 from members))
 ),
 
+-- Sums run over sorted lists: in whatever order threads give the rows, the last digit is the same.
 imports as (
     select
         family_id,
@@ -95,10 +96,10 @@ imports as (
         any_value(flow_source) as flow_source,
         any_value(source_edition_id) as source_edition_id,
         any_value(source_edition_ids) as source_edition_ids,
-        sum(trade_value_usd) as imports_usd,
-        sum(net_weight_kg) / 1000 as gross_t,
-        coalesce(sum(trade_value_usd) filter (where net_weight_kg is not null), 0)
-        / sum(trade_value_usd) as weight_coverage
+        list_sum(list_sort(list(trade_value_usd))) as imports_usd,
+        list_sum(list_sort(list(net_weight_kg))) / 1000 as gross_t,
+        list_sum(list_sort(list(trade_value_usd) filter (where net_weight_kg is not null)))
+            as value_with_weight_usd
     from buyers
     group by family_id, hs_code, importer_iso3, reference_year
 ),
@@ -114,6 +115,7 @@ oxides as (
 held as (
     select
         imports.*,
+        coalesce(imports.value_with_weight_usd, 0) / imports.imports_usd as weight_coverage,
         contents.element,
         contents.is_verified as is_content_verified,
         gross_t * codes.code_share_low * contents.share_low as element_low_t,
