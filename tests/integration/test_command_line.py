@@ -404,7 +404,7 @@ def test_verify_finds_a_release_that_is_gone(copied: Path) -> None:
         (["sql", "select 1", "--format", "xlsx"], '"table", "csv", "json", "parquet"'),
         (["sql", "select 1", "--format"], "requires an argument"),
         (["run", "--as-of", "31.12.2025"], "write it as 2025-12-31"),
-        (["run", "--source", "usgs"], "choose one of cepii_baci"),
+        (["run", "--source", "usgs"], "choose one of bgs_wms"),
         (["status", "usgs_mcs"], "too much: usgs_mcs"),
         (["import"], "requires an argument"),
         (["import", "usgs_mcs"], "requires an argument"),

@@ -59,7 +59,8 @@ def home(wired, starter_home: Path, tmp_path: Path, monkeypatch) -> Iterator[Pat
     (tmp_path / "release" / "last_night").mkdir(parents=True)
     (tmp_path / "release" / "current").symlink_to("last_night")
 
-    def make_release(settings, catalog, release_id, manifest):
+    def make_release(settings, catalog, release_id, manifest, *, stale):
+        assert stale == {}
         folder = settings.release_dir / release_id
         folder.mkdir()
         current = settings.release_dir / "current"
