@@ -85,6 +85,14 @@ Largest stage by material, where the study prints one index for the material: se
 
 {open}
 
+## The concentration part of the other materials
+
+{rest} stages for which recycling, substitution or import reliance are not held: what the shares
+and governance alone give (index 0 to 10), beside the one index that the study prints for the
+material.
+
+{others}
+
 ## Example: processing of dysprosium
 
 ```sql
@@ -159,6 +167,25 @@ def page(connection: duckdb.DuckDBPyConnection) -> str:
             for m, s, f, gs, eu, ir, sr, p, d, _ in rows
         ),
     ]
+    others = connection.sql(
+        f"""
+        select material, stage, max(hhi_wgi_gs), max(hhi_wgi_eu), max(published_sr_material)
+        from mart_eu_supply_risk
+        where vintage_id = 'latest' and (material, stage) not in (
+            select (material, stage) {_ROWS} and sr_stage is not null
+        )
+        group by all
+        order by material, stage
+        """
+    ).fetchall()
+    other_lines = [
+        "| material | stage | GS | EU | published for the material |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {m} | {s} | {_figure(gs)} | {_figure(eu)} | {_figure(p)} |"
+            for m, s, gs, eu, p in others
+        ),
+    ]
     noted = [
         f"- {material}, {stage} ({sr:.2f} against {p:.1f}): {note}."
         for material, stage, _, _, _, _, sr, p, _, note in rows
@@ -175,6 +202,8 @@ def page(connection: duckdb.DuckDBPyConnection) -> str:
         table="\n".join(lines),
         published=published[0] if published else 0,
         telling=TELLING,
+        rest=len(others),
+        others="\n".join(other_lines),
         open="\n".join(noted),
         example=_kept_example(),
     )
