@@ -23,6 +23,7 @@ from pipelines.progress import announce, hand_in
 from pipelines.resources import Warehouse
 from pipelines.settings import Settings
 from pipelines.sources import load_source
+from pipelines.sources.allowance import QuotaSpent
 
 __all__ = ["BACKFILL_GROUP", "PUBLISHER_GROUP", "publisher_assets", "show_known_partitions"]
 
@@ -105,8 +106,10 @@ def _publisher(source: Source) -> dg.AssetsDefinition:
             },
         )
         refused = [r for r in seen.results if r.refused is not None]
-        lacking = {r.edition_id: r.refused for r in refused if r.is_not_brought}
-        if seen.error is not None and seen.is_asked:
+        lacking = {
+            r.edition_id: r.refused for r in refused if r.is_not_brought and not r.is_put_off
+        }
+        if seen.error is not None and seen.is_asked and not isinstance(seen.error, QuotaSpent):
             lacking["all"] = str(seen.error)
         yield _check(_REACHED, key, lacking)
         yield _check(

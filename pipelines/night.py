@@ -40,7 +40,7 @@ from pipelines.ingest.visits import record_visit
 from pipelines.publish.reader import RELEASE_FILE
 from pipelines.settings import Settings
 from pipelines.sources import load_source
-from pipelines.sources.allowance import Allowance
+from pipelines.sources.allowance import Allowance, QuotaSpent
 from pipelines.sources.http import PublisherClient
 
 __all__ = [
@@ -156,12 +156,12 @@ def observe(
         source_id, results, error, _digest(settings, source_id), is_asked=is_asked
     )
     if is_asked:
-        partly = next((r.error for r in results if isinstance(r.error, FetchFailed)), None)
-        told = error or partly
+        partly = next((r.error for r in results if r.is_not_brought and not r.is_put_off), None)
+        told = partly if error is None or isinstance(error, QuotaSpent) else error
         record_visit(
             settings,
             source_id,
-            is_reached=error is None,
+            is_reached=error is None or isinstance(error, QuotaSpent),
             is_changed=observation.is_changed,
             error=str(told) if told else None,
         )

@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.archive.profile import EditionProfile
 from pipelines.archive.store import Archive, ArchivedEdition
 from pipelines.errors import FetchFailed, MonaziteError
+from pipelines.sources.allowance import QuotaSpent
 
 __all__ = ["IngestResult", "accepted", "refused", "unchanged"]
 
@@ -42,6 +43,11 @@ class IngestResult:
     preview: Mapping[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     error: MonaziteError | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_put_off(self) -> bool:
+        """Today's requests are used up; the next night goes on, and nothing has failed."""
+        return isinstance(self.error, QuotaSpent)
 
     @property
     def is_not_brought(self) -> bool:

@@ -1,11 +1,13 @@
 """Origins behind each importer's supply: every market solved in one go (pipelines.lookthrough)."""
 
+from typing import Any
+
 import pyarrow as pa
 
 from pipelines.lookthrough import solve
 
 
-def model(dbt, session):  # noqa: ANN001, ANN201, ARG001 - dbt calls it and states no types
+def model(dbt: Any, session: Any) -> pa.RecordBatchReader:  # noqa: ARG001 - dbt hands it over
     """One row an importer, market, universe and origin."""
     dbt.config(materialized="table")
     thresholds = dbt.ref("ref_threshold").filter("scope = 'lookthrough'")

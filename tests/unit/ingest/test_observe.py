@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 import pipelines.sources
@@ -55,6 +57,27 @@ def test_missing_key_is_no_failure(house, fetching):
     assert isinstance(seen.error, KeyMissing)
     assert not seen.is_asked
     assert read_visit(house.settings, "toy_mine") is None
+
+
+def test_a_quota_that_is_used_up_is_no_failure(house, fetching):
+    from pipelines.ingest.visits import stale_sources
+    from pipelines.sources.allowance import QuotaSpent
+    from pipelines.sources.fetching import FetchFailure, FetchResult
+
+    spent = QuotaSpent("today's 500 requests are used up")
+
+    async def fetch(source, known, client, into):
+        failures = (FetchFailure("2019", spent),)
+        return FetchResult("toy_mine", datetime.now(UTC), failures=failures)
+
+    for catalog in (fetching(fetch), fetching(_failing(spent))):
+        seen = observe(house.settings, catalog, "toy_mine", live=True)
+        assert all(r.is_put_off for r in seen.results)
+        visit = read_visit(house.settings, "toy_mine")
+        assert visit is not None
+        assert visit.is_reached
+        assert visit.failing_since is None
+        assert stale_sources(house.settings, catalog) == {}
 
 
 def test_not_live_asks_nobody(house, fetching):
