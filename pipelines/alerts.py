@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from enum import StrEnum
+from typing import Any
 
 import httpx
 from pydantic import Field, SecretStr
@@ -23,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pipelines.errors import UsageError
 from pipelines.settings import PROJECT_ROOT, Settings
 from pipelines.sources.redaction import redact, register_secret
 
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _SUBJECT_LENGTH = 150
 _TIMEOUT_SECONDS = 20
+_SECRETS = frozenset({"webhook", "smtp_password"})
 
 
 class Event(StrEnum):
@@ -64,6 +67,20 @@ class Alert:
     text: str = ""
 
 
+class _File(PyprojectTomlConfigSettingsSource):
+    """``[alerts]`` of ``monazite.toml``, which may not hold secrets."""
+
+    def __call__(self) -> dict[str, Any]:
+        told = super().__call__()
+        for name in _SECRETS & told.keys():
+            raise UsageError(
+                f"{name} is a secret and has no place in a file",
+                where="monazite.toml, [alerts]",
+                remedy=f"set MONAZITE_ALERT_{name.upper()} in the environment",
+            )
+        return told
+
+
 class AlertSettings(BaseSettings):
     """What is told where: ``MONAZITE_ALERT_<NAME>``, then ``[alerts]`` of ``monazite.toml``.
 
@@ -94,8 +111,7 @@ class AlertSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order: arguments, environment, table ``[alerts]`` of ``monazite.toml``."""
-        file = PyprojectTomlConfigSettingsSource(settings_cls, PROJECT_ROOT / "monazite.toml")
-        return init_settings, env_settings, file
+        return init_settings, env_settings, _File(settings_cls, PROJECT_ROOT / "monazite.toml")
 
 
 def send(

@@ -131,7 +131,7 @@
             case
                 when loss - offset_spare > 0
                     then
-                        least(months, stock_months * imports / months / (loss - offset_spare) * months)
+                        least(months, stock_months * imports / (loss - offset_spare))
                         * 365.0 / 12
             end as covered_days,
             is_served_first,

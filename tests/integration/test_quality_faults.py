@@ -301,6 +301,15 @@ MORE_FAULTS: list[tuple[str, Fault]] = [
         ),
     ),
     (
+        "every_mart_row_leads_to_a_source",
+        fault(
+            # nobody says any more which flows these shares are of
+            """update mart_import_dependency set flow_source = null
+            where importer_iso3 = 'JPN' and material = 'ree_metals' and reference_year = 2023""",
+            "mart=mart_import_dependency",
+        ),
+    ),
+    (
         "governance_estimates_are_on_their_scale",
         fault(
             """update staged.stg_wb_wgi__estimate set value = 50 + value * 20

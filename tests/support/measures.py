@@ -15,7 +15,7 @@ from jinja2 import Environment
 
 from pipelines.settings import PROJECT_ROOT
 
-__all__ = ["create_measures", "render", "render_model"]
+__all__ = ["create_measures", "render"]
 
 _MACROS = PROJECT_ROOT / "dbt_project" / "macros"
 
@@ -38,12 +38,3 @@ def create_measures(connection: duckdb.DuckDBPyConnection, schema: str = "main")
 def render(macro: str, *arguments: Any, **context: Any) -> str:
     """The SQL that the macro ``macro`` (of the file of that name) writes into a model."""
     return str(getattr(_module(_MACROS / f"{macro}.sql", **context), macro)(*arguments)).strip()
-
-
-def render_model(name: str) -> str:
-    """The SQL of a mart, with plain names for the tables that it refers to."""
-    [model] = (PROJECT_ROOT / "dbt_project" / "models").rglob(f"{name}.sql")
-    template = Environment(autoescape=False).from_string(model.read_text("utf-8"))  # noqa: S701 - SQL, not HTML
-    return template.render(
-        ref=lambda table: table, row_key=lambda columns: render("row_key", columns)
-    )

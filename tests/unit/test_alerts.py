@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.alerts import Alert, AlertSettings, Event, newly_stale, send
+from pipelines.errors import UsageError
 from pipelines.settings import Settings
 from tests.support.listeners import listening_for_mail, listening_for_posts
 
@@ -92,6 +93,16 @@ def test_channels_come_from_the_environment(monkeypatch):
     chosen = AlertSettings()
     assert [str(c) for c in chosen.channels] == ["log", "webhook"]
     assert "example.org" not in repr(chosen), "the address is a secret"
+
+
+def test_settings_come_from_the_file_and_secrets_do_not(monkeypatch, tmp_path):
+    monkeypatch.setattr("pipelines.alerts.PROJECT_ROOT", tmp_path)
+    file = tmp_path / "monazite.toml"
+    file.write_text('[alerts]\nmail_to = ["duty@example.org"]\n', encoding="utf-8")
+    assert AlertSettings().mail_to == ("duty@example.org",)
+    file.write_text('[alerts]\nwebhook = "https://example.org/hook"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="MONAZITE_ALERT_WEBHOOK"):
+        AlertSettings()
 
 
 def test_a_stale_source_is_told_once_and_again_after_it_recovered(settings):

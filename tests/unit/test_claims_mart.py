@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 _CLAIM = """
     claim_id varchar, metric varchar, geo_iso3 varchar, partner_iso3 varchar, material varchar,
@@ -105,7 +106,7 @@ def projected(connection: Any, country: str, value: float, edition: str = "new")
 
 
 def told(connection: Any) -> dict[str, Any]:
-    [row] = connection.execute(render_model("mart_claims")).pl().to_dicts()
+    [row] = connection.execute(model_sql("mart_claims")).pl().to_dicts()
     return row
 
 

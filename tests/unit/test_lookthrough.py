@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipelines.lookthrough import MARKET, Market, origins, ranges, solve
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 quantity = st.floats(min_value=0, max_value=1e6, allow_subnormal=False).map(lambda q: round(q, 3))
@@ -425,7 +426,7 @@ def _mart(connection: Any, shares: pl.DataFrame) -> pl.DataFrame:
         from solved
         """
     )
-    return connection.execute(render_model("mart_lookthrough")).pl()
+    return connection.execute(model_sql("mart_lookthrough")).pl()
 
 
 def test_the_mart_follows_the_stages_and_keeps_who_mined_alone(warehouse: Any):

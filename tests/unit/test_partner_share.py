@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from pipelines.settings import PROJECT_ROOT
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
 
@@ -80,7 +81,7 @@ def rows(connection: Any, mart: str) -> list[dict[str, Any]]:
         group by all
         """
     )
-    return connection.execute(render_model(mart)).pl().to_dicts()
+    return connection.execute(model_sql(mart)).pl().to_dicts()
 
 
 def shares(connection: Any, geo: str = "WLD") -> dict[tuple[str, str], dict[str, Any]]:

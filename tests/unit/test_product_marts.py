@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.settings import PROJECT_ROOT
 from pipelines.stoichiometry import mass_share
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 _SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
 
@@ -76,12 +77,12 @@ def flow(
 
 
 def contents(connection: Any, importer: str) -> dict[str, dict[str, Any]]:
-    rows = connection.execute(render_model("mart_product_content")).pl().to_dicts()
+    rows = connection.execute(model_sql("mart_product_content")).pl().to_dicts()
     return {row["element"]: row for row in rows if row["importer_iso3"] == importer}
 
 
 def unit_values(connection: Any) -> dict[int, dict[str, Any]]:
-    rows = connection.execute(render_model("mart_unit_value")).pl().to_dicts()
+    rows = connection.execute(model_sql("mart_unit_value")).pl().to_dicts()
     return {row["reference_year"]: row for row in rows}
 
 
