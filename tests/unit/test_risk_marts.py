@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def consumed(connection: Any, value: float, form: str, country: str, edition: st
 
 
 def rows(connection: Any, mart: str) -> list[dict[str, Any]]:
-    return connection.execute(render_model(mart)).pl().to_dicts()
+    return connection.execute(model_sql(mart)).pl().to_dicts()
 
 
 def test_the_bottleneck_is_the_stage_with_the_largest_share_of_its_chain(warehouse):

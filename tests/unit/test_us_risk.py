@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from pipelines.settings import PROJECT_ROOT
-from tests.support.measures import create_measures, render_model
+from tests.support.measures import create_measures
+from tests.support.models import model_sql
 
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
 
@@ -89,9 +90,9 @@ def balance(
 
 def rows(connection: Any, mart: str) -> list[dict[str, Any]]:
     connection.execute(
-        f"create or replace table int_import_reliance as {render_model('int_import_reliance')}"
+        f"create or replace table int_import_reliance as {model_sql('int_import_reliance')}"
     )
-    return connection.execute(render_model(mart)).pl().to_dicts()
+    return connection.execute(model_sql(mart)).pl().to_dicts()
 
 
 def by_vintage(connection: Any) -> dict[str, dict[str, Any]]:
