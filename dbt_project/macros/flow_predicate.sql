@@ -2,9 +2,10 @@
     The flows behind a mart row, as a predicate on fct_trade_flow. The EU as importer is its members,
     trade within it left out. `codes` is the CTE that lists the codes of material and stage. A row
     about several years names its first (an expression) and its last (a column); such a row may rest
-    on several editions.
+    on several editions. With `side` exporter_iso3 they are what the area sold.
 -#}
-{% macro flow_predicate(mart, buyer, first_year=none, last_year='reference_year') -%}
+{% macro flow_predicate(mart, buyer, first_year=none, last_year='reference_year', side='importer_iso3') -%}
+    {%- set other_side = 'exporter_iso3' if side == 'importer_iso3' else 'importer_iso3' -%}
     'flow_source = ''' || {{ mart }}.flow_source
     || case
         when {{ mart }}.flow_source = 'baci'
@@ -27,8 +28,8 @@
         when 'WLD' then ''
         when 'EU27'
             then
-                ' and importer_iso3 in (select country_iso3 from dim_country where is_eu27)'
-                || ' and exporter_iso3 not in (select country_iso3 from dim_country where is_eu27)'
-        else ' and importer_iso3 = ''' || {{ mart }}.{{ buyer }} || ''''
+                ' and {{ side }} in (select country_iso3 from dim_country where is_eu27)'
+                || ' and {{ other_side }} not in (select country_iso3 from dim_country where is_eu27)'
+        else ' and {{ side }} = ''' || {{ mart }}.{{ buyer }} || ''''
     end
 {%- endmacro %}

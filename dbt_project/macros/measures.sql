@@ -70,6 +70,8 @@
                 when consumption > 0 and production is not null
                     then least(1.0, greatest(0.0, (consumption - production) / consumption))
             end",
+        "apparent_consumption(production, imports, exports) as
+            production + imports - exports",
         "n1_gross(supply, top_supply, demand) as
             (supply - top_supply) / nullif(demand, 0)",
         "n1_net(supply, top_supply, demand, top_demand) as

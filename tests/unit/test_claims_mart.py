@@ -57,7 +57,7 @@ def warehouse():
             );
             create table material__eu_crm (material_label varchar, material varchar);
             create table country__eu_crm (country_label varchar, country_iso3 varchar);
-            create table int_import_reliance (
+            create table int_import_reliance__published (
                 vintage_id varchar, importer_iso3 varchar, material varchar, stage varchar,
                 reference_year smallint, import_reliance double, source_edition_id varchar,
                 cell_id varchar
@@ -249,7 +249,7 @@ def test_supply_risk_rests_on_both_stages(warehouse):
 def test_reliance_is_that_of_the_country_claimed(warehouse):
     warehouse.execute(
         """
-        insert into int_import_reliance values
+        insert into int_import_reliance__published values
         ('latest', 'USA', 'Ni', 'metal', 2024, 0.5, 'agency', 'a cell'),
         ('latest', 'DEU', 'Ni', 'metal', 2024, 0.9, 'other', 'another')
         """

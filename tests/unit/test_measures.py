@@ -65,6 +65,7 @@ def near(value: float) -> Any:
         ("net_import_reliance(20, 100)", 0.8),
         ("net_import_reliance(150, 100)", 0.0),
         ("net_import_reliance(-5, 100)", 1.0),
+        ("apparent_consumption(20, 90, 10)", 100.0),
         ("n1_gross(200, 150, 100)", 0.5),
         ("n1_net(200, 150, 100, 75)", 2.0),
         ("import_to_export_ratio(30, 10)", 3.0),

@@ -89,9 +89,8 @@ def balance(
 
 
 def rows(connection: Any, mart: str) -> list[dict[str, Any]]:
-    connection.execute(
-        f"create or replace table int_import_reliance as {model_sql('int_import_reliance')}"
-    )
+    published = "int_import_reliance__published"
+    connection.execute(f"create or replace table {published} as {model_sql(published)}")
     return connection.execute(model_sql(mart)).pl().to_dicts()
 
 

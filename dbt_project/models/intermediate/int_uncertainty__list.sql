@@ -1,6 +1,7 @@
 -- Supplier lists whose measures are drawn: production and published shares at every vintage; trade
 -- at the latest vintage, of the newest years; importers with a published net import reliance in
--- every year. The reliance comes with its ends: a printed percentage is rounded, a bound a range.
+-- every year. The reliance comes with its ends: a printed percentage is rounded, a printed bound is
+-- a range, and a balanced reliance lies between its own ends.
 {% set digits = uncertainty_setting('least_digits') %}
 with lists as (
     select
@@ -17,7 +18,7 @@ with lists as (
     from {{ ref('mart_concentration') }}
 ),
 
-printed as (
+stated as (
     select
         held.vintage_id,
         held.importer_iso3,
@@ -28,13 +29,15 @@ printed as (
             as reliance_key,
         held.import_reliance_low,
         held.import_reliance_high,
+        held.import_reliance_source,
         case
-            when held.import_reliance > 0
+            when held.import_reliance_source = 'published' and held.import_reliance > 0
                 then {{ half_unit('cells.value_text', 'true', digits) }} / 100
             else 0
         end as half_unit
     from {{ ref('int_import_reliance') }} as held
-    left join {{ ref('fct_source_cell') }} as cells using (cell_id)
+    left join {{ ref('fct_source_cell') }} as cells on held.published_cell_id = cells.cell_id
+    where held.import_reliance_high is not null
 ),
 
 reliance as (
@@ -42,7 +45,7 @@ reliance as (
         *,
         greatest(0, import_reliance_low - half_unit) as reliance_low,
         least(1, import_reliance_high + half_unit) as reliance_high
-    from printed
+    from stated
 )
 
 select
@@ -66,6 +69,6 @@ where
         and (
             lists.reference_year
             > lists.newest_trade_year - {{ uncertainty_setting('years_of_trade') }}
-            or reliance.reliance_key is not null
+            or reliance.import_reliance_source = 'published'
         )
     )

@@ -86,21 +86,30 @@ flag_cells as (
 
 reliance_cells as (
     select
+        'mart_import_reliance' as mart,
+        reliance.row_key,
+        reliance.published_cell_id as cell_id,
+        cast(null as varchar) as row_set,
+        cells.source_edition_id,
+        'net import reliance' as role,
+        'as published' as method_chain
+    from {{ ref('mart_import_reliance') }} as reliance
+    inner join cells on reliance.published_cell_id = cells.cell_id
+),
+
+dependency_reliance_cells as (
+    select
         'mart_import_dependency' as mart,
         dependency.row_key,
-        reliance.cell_id,
+        reliance.published_cell_id as cell_id,
         cast(null as varchar) as row_set,
-        reliance.source_edition_id,
+        cells.source_edition_id,
         'net import reliance' as role,
         'share of imports x net import reliance' as method_chain
     from {{ ref('mart_import_dependency') }} as dependency
-    inner join {{ ref('int_import_reliance') }} as reliance
-        on
-            dependency.vintage_id = reliance.vintage_id
-            and dependency.importer_iso3 = reliance.importer_iso3
-            and dependency.material = reliance.material
-            and dependency.stage = reliance.stage
-            and dependency.reference_year = reliance.reference_year
+    inner join {{ ref('mart_import_reliance') }} as reliance
+        using (importer_iso3, material, stage, reference_year, vintage_id)
+    inner join cells on reliance.published_cell_id = cells.cell_id
 ),
 
 revision_cells as (
@@ -219,6 +228,8 @@ union all
 select * from flag_cells
 union all
 select * from reliance_cells
+union all
+select * from dependency_reliance_cells
 union all
 select * from revision_cells
 union all

@@ -161,7 +161,7 @@ published_cells as (
         import_reliance as computed_value,
         source_edition_id,
         cell_id
-    from {{ ref('int_import_reliance') }}
+    from {{ ref('int_import_reliance__published') }}
     where vintage_id = 'latest'
 ),
 

@@ -83,13 +83,7 @@ lookthrough_production as (
         'mart_lookthrough' as mart,
         marts.row_key,
         cast(null as varchar) as cell_id,
-        'fct_production where material = ''' || steps.production_material
-        || ''' and stage = ''' || steps.production_stage
-        || ''' and basis = ''' || steps.production_basis
-        || ''' and reference_year = ' || marts.reference_year
-        || ' and source_edition_id = ''' || marts.production_edition_id
-        || ''' and measure = ''production'' and is_primary and derivation = ''published'''
-        || ' and area_type != ''aggregate''' as row_set,
+        {{ production_predicate('marts') }} as row_set,
         marts.production_edition_id as source_edition_id,
         'production' as role,
         'as published > balance of every country > shares of who produced' as method_chain
@@ -97,6 +91,69 @@ lookthrough_production as (
     inner join {{ ref('ref_chain_step') }} as steps
         on marts.material = steps.material and marts.stage = steps.stage
     where marts.production_edition_id is not null
+),
+
+-- What a balance is made of: imports, exports and production. What came in and went out of the
+-- Union are flows of its members.
+balances as (
+    select * replace (flow_edition_id as source_edition_id)
+    from {{ ref('mart_import_reliance') }}
+    where flow_edition_id is not null
+),
+
+balance_evidence as (
+    select
+        marts.row_key,
+        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        marts.source_edition_id,
+        'imports' as role
+    from balances as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    union all
+    select
+        marts.row_key,
+        {{ flow_predicate('marts', 'importer_iso3', side='exporter_iso3') }} as row_set,
+        marts.source_edition_id,
+        'exports' as role
+    from balances as marts
+    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    union all
+    select
+        marts.row_key,
+        {{ production_predicate('marts') }} as row_set,
+        marts.production_edition_id as source_edition_id,
+        'production' as role
+    from balances as marts
+    inner join {{ ref('ref_chain_step') }} as steps
+        on marts.material = steps.material and marts.stage = steps.stage
+),
+
+reliance_balances as (
+    select
+        'mart_import_reliance' as mart,
+        row_key,
+        cast(null as varchar) as cell_id,
+        row_set,
+        source_edition_id,
+        role,
+        'production + imports - exports > net imports over consumption' as method_chain
+    from balance_evidence
+),
+
+dependency_balances as (
+    select
+        'mart_import_dependency' as mart,
+        dependency.row_key,
+        cast(null as varchar) as cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        'share of imports x net imports over consumption' as method_chain
+    from {{ ref('mart_import_dependency') }} as dependency
+    inner join balances
+        using (importer_iso3, material, stage, reference_year, vintage_id)
+    inner join balance_evidence as evidence on balances.row_key = evidence.row_key
+    where dependency.import_reliance_source = 'computed'
 ),
 
 -- Marts made of rows of mart_concentration rest on what those rest on.
@@ -455,6 +512,8 @@ measures as (
     union all
     select * from dependency_flows
     union all
+    select * from dependency_balances
+    union all
     select * from flag_flows
     union all
     select * from mirror_flows
@@ -480,6 +539,8 @@ union all
 select * from lookthrough_flows
 union all
 select * from lookthrough_production
+union all
+select * from reliance_balances
 union all
 select * from concentration_evidence
 union all

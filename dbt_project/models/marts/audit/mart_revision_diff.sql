@@ -35,7 +35,7 @@ reliance as (
         reliance.import_reliance as metric_value,
         cells.value_text,
         reliance.cell_id
-    from {{ ref('int_import_reliance') }} as reliance
+    from {{ ref('int_import_reliance__published') }} as reliance
     inner join {{ ref('fct_source_cell') }} as cells using (cell_id)
 ),
 

@@ -26,6 +26,20 @@ with imports as (
         ) = 1
 ),
 
+-- Nobody has more of consumption than of imports, by whichever basis that is told.
+ceilings as (
+    select
+        vintage_id,
+        geo_iso3 as importer_iso3,
+        material,
+        stage,
+        reference_year,
+        max(top_share) as max_share_of_imports
+    from {{ ref('mart_concentration') }}
+    where scope = 'import_sources'
+    group by vintage_id, geo_iso3, material, stage, reference_year
+),
+
 world as (
     select
         vintage_id,
@@ -90,6 +104,8 @@ eu_all_imports as (
     group by all
 ),
 
+-- The largest partner by the shares that go with the reliance: the agency's own or by value where
+-- it is published, by weight where it is balanced in tonnes. Of several bases the largest counts.
 dependency as (
     select
         vintage_id,
@@ -97,15 +113,27 @@ dependency as (
         material,
         stage,
         reference_year,
+        basis as dependency_basis,
+        import_reliance_source,
         max(dependency) filter (where not is_residual) as max_dependency,
         max(dependency_low) filter (where not is_residual) as max_dependency_low,
-        max(dependency_high) filter (where not is_residual) as max_dependency_high
+        max(dependency_high) filter (where not is_residual) as max_dependency_high,
+        max(evidence_grade) as dependency_grade,
+        flatten(list(source_edition_ids)) as dependency_edition_ids
     from {{ ref('mart_import_dependency') }}
-    where basis in ('usd', 'share') and dependency_high is not null
-    group by all
+    where
+        dependency_high is not null
+        and (import_reliance_source = 'computed') = (basis = 'gross_t')
+    group by
+        vintage_id, importer_iso3, material, stage, reference_year, basis, import_reliance_source
+    qualify
+        row_number() over (
+            partition by vintage_id, importer_iso3, material, stage, reference_year
+            order by max_dependency_high desc, basis
+        ) = 1
 ),
 
-consumption as (
+published_consumption as (
     select
         editions.vintage_id,
         facts.country_iso3 as importer_iso3,
@@ -126,6 +154,27 @@ consumption as (
         ) = 1
 ),
 
+consumption as (
+    select
+        vintage_id,
+        importer_iso3,
+        material,
+        stage,
+        reference_year,
+        coalesce(
+            published_consumption.consumption_t,
+            case
+                when
+                    reliance.consumption_gross_t_low = reliance.consumption_gross_t_high
+                    then reliance.consumption_gross_t_low
+            end
+        ) as consumption_t,
+        reliance.reason as reliance_reason
+    from published_consumption
+    full join {{ ref('mart_import_reliance') }} as reliance
+        using (vintage_id, importer_iso3, material, stage, reference_year)
+),
+
 together as (
     select
         imports.*,
@@ -137,9 +186,16 @@ together as (
         dependency.max_dependency,
         dependency.max_dependency_low,
         dependency.max_dependency_high,
-        consumption.consumption_t
+        dependency.dependency_basis,
+        ceilings.max_share_of_imports,
+        dependency.import_reliance_source,
+        dependency.dependency_grade,
+        dependency.dependency_edition_ids,
+        consumption.consumption_t,
+        consumption.reliance_reason
     from imports
     left join world using (vintage_id, material, stage, reference_year)
+    left join ceilings using (vintage_id, importer_iso3, material, stage, reference_year)
     left join exports
         on
             imports.vintage_id = exports.vintage_id
@@ -190,9 +246,12 @@ flagged as (
             together.hhi_imports, together.hhi_world_exports, together.import_to_export,
             thresholds.geodep_imports, thresholds.geodep_world, thresholds.geodep_ratio
         ) as geodep_flag,
-        exceeds(
-            thresholds.crma,
-            together.max_dependency, together.max_dependency_low, together.max_dependency_high
+        coalesce(
+            exceeds(
+                thresholds.crma,
+                together.max_dependency, together.max_dependency_low, together.max_dependency_high
+            ),
+            exceeds(thresholds.crma, null, null, together.max_share_of_imports)
         ) as crma65_flag
     from together
     cross join thresholds
@@ -207,34 +266,51 @@ select
     reference_year,
     vintage_id,
     source_edition_id,
-    source_edition_ids,
+    list_sort(list_distinct(
+        list_concat(source_edition_ids, coalesce(dependency_edition_ids, []))
+    )) as source_edition_ids,
     flow_source,
     basis,
     crma65_flag,
     max_dependency,
+    max_dependency_low,
+    max_dependency_high,
+    dependency_basis,
+    import_reliance_source,
     case
-        when max_dependency is null and max_dependency_low is null
-            then 'no net import reliance is published, so the share of consumption is not known'
+        when crma65_flag is not null then null
+        when max_dependency_high is not null
+            then 'the share of consumption is bounded, and the limit lies between the bounds'
+        else
+            coalesce(
+                reliance_reason,
+                'net import reliance is neither published nor can it be balanced, '
+                || 'so the share of consumption is not known'
+            )
     end as crma65_reason,
+    cast(
+        count(*) filter (where crma65_flag) over three_years as integer
+    ) as crma65_years_of_3,
     hhi_imports,
     cdi1_flag,
+    cast(count(*) filter (where cdi1_flag) over three_years as integer) as cdi1_years_of_3,
     cdi2_flag,
     extra_eu_share,
     import_to_export as cdi3_ratio,
     hhi_world_exports,
     geodep_flag,
-    cast(
-        count(*) filter (where geodep_flag) over (
-            partition by importer_iso3, material, stage, vintage_id
-            order by reference_year
-            range between 2 preceding and current row
-        ) as integer
-    ) as geodep_years_of_3,
+    cast(count(*) filter (where geodep_flag) over three_years as integer) as geodep_years_of_3,
     consumption_t,
     imports_usd,
     exports_usd,
     top_partner,
     top_share,
-    evidence_grade,
+    greatest(evidence_grade, dependency_grade) as evidence_grade,
     false as is_official
 from flagged
+window
+    three_years as (
+        partition by importer_iso3, material, stage, vintage_id
+        order by reference_year
+        range between 2 preceding and current row
+    )

@@ -1,5 +1,5 @@
--- What each partner supplies of an importer's imports and, where net import reliance is published,
--- of its consumption. Without published reliance the dependency is null and says why.
+-- What each partner supplies of an importer's imports and, where net import reliance is published
+-- or can be balanced, of its consumption. Otherwise the dependency is null and says why.
 with imports as (
     select
         *,
@@ -24,12 +24,18 @@ select
     imports.basis,
     imports.vintage_id,
     imports.source_edition_id,
-    case
-        when reliance.source_edition_id is null then imports.source_edition_ids
-        else
-            list_sort(list_distinct(
-                list_append(imports.source_edition_ids, reliance.source_edition_id)
-            ))
+    case reliance.import_reliance_source
+        when 'published'
+            then
+                list_sort(list_distinct(
+                    list_append(imports.source_edition_ids, reliance.published_edition_id)
+                ))
+        when 'computed'
+            then
+                list_sort(list_distinct(
+                    list_concat(imports.source_edition_ids, reliance.computed_edition_ids)
+                ))
+        else imports.source_edition_ids
     end as source_edition_ids,
     imports.flow_source,
     case when imports.basis = 'usd' then imports.quantity end as imports_usd,
@@ -44,15 +50,20 @@ select
         as dependency_low,
     consumption_share(reliance.import_reliance_high, imports.quantity / imports.total)
         as dependency_high,
-    reliance.value_flag as import_reliance_flag,
+    reliance.import_reliance_source,
+    case reliance.import_reliance_source when 'published' then reliance.published_flag end
+        as import_reliance_flag,
     case
         when reliance.importer_iso3 is null
             then
-                'no net import reliance is published for this importer, material, stage and year'
-        when reliance.import_reliance is null
-            then 'net import reliance is published as a bound: low and high only'
+                'net import reliance is neither published nor can it be balanced: no production '
+                || 'is held that the trade in this material and stage carries'
+        else reliance.reason
     end as reason,
-    imports.evidence_grade,
+    case reliance.import_reliance_source
+        when 'computed' then greatest(imports.evidence_grade, reliance.evidence_grade)
+        else imports.evidence_grade
+    end as evidence_grade,
     false as is_official
 from imports
 left join {{ ref('int_import_reliance') }} as reliance

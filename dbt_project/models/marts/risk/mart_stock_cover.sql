@@ -67,7 +67,7 @@ covered as (
             and held.material = consumption.material
             and held.stage = consumption.stage
             and held.reference_year = consumption.reference_year
-    left join {{ ref('int_import_reliance') }} as reliance
+    left join {{ ref('int_import_reliance__published') }} as reliance
         on
             held.vintage_id = reliance.vintage_id
             and held.source_edition_id = reliance.source_edition_id

@@ -4,7 +4,7 @@ with official as (
     select
         reliance.*,
         cells.evidence_grade
-    from {{ ref('int_import_reliance') }} as reliance
+    from {{ ref('int_import_reliance__published') }} as reliance
     inner join {{ ref('fct_supply_balance') }} as cells using (cell_id)
     where reliance.importer_iso3 = 'USA'
 ),

@@ -62,12 +62,7 @@ flags as (
             and lists.reference_year = marts.reference_year
     where
         (draws.metric = 'hhi' and lists.basis = marts.basis)
-        or (draws.metric = 'max_dependency' and lists.basis in ('usd', 'share'))
-    -- The largest over partners and bases, as in the mart.
-    qualify
-        row_number() over (
-            partition by marts.row_key, draws.metric order by draws.p50 desc, lists.basis
-        ) = 1
+        or (draws.metric = 'max_dependency' and lists.basis = marts.dependency_basis)
 ),
 
 partners as (
