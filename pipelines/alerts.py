@@ -25,10 +25,18 @@ from pydantic_settings import (
 )
 
 from pipelines.errors import UsageError
-from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.settings import PROJECT_ROOT, Settings, read
 from pipelines.sources.redaction import redact, register_secret
 
-__all__ = ["Alert", "AlertSettings", "Channel", "Event", "newly_stale", "send"]
+__all__ = [
+    "Alert",
+    "AlertSettings",
+    "Channel",
+    "Event",
+    "newly_stale",
+    "read_alert_settings",
+    "send",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +122,14 @@ class AlertSettings(BaseSettings):
         return init_settings, env_settings, _File(settings_cls, PROJECT_ROOT / "monazite.toml")
 
 
+def read_alert_settings() -> AlertSettings:
+    """What is told where.
+
+    :raises UsageError: environment or ``monazite.toml`` say something that cannot be.
+    """
+    return read(AlertSettings, shown=redact)
+
+
 def send(
     settings: Settings, alerts: Iterable[Alert], *, to: AlertSettings | None = None
 ) -> list[str]:
@@ -122,7 +138,7 @@ def send(
     :param to: where; from environment and ``monazite.toml`` where None.
     :returns: one line for each delivery that failed; each is in the log as well.
     """
-    chosen = to or AlertSettings()
+    chosen = to or read_alert_settings()
     for secret in (chosen.webhook, chosen.smtp_password):
         if secret is not None:
             register_secret(secret.get_secret_value())

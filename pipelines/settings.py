@@ -6,19 +6,24 @@ keep several warehouses and a test can have its own.
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
-__all__ = ["PROJECT_ROOT", "Settings"]
+from pipelines.errors import UsageError
+
+__all__ = ["PROJECT_ROOT", "Settings", "read"]
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,3 +109,42 @@ class Settings(BaseSettings):
     def seeds_dir(self) -> Path:
         """Reference data: maps of labels, units, countries, thresholds."""
         return self.dbt_project_dir / "seeds"
+
+
+Kind = TypeVar("Kind", bound=BaseSettings)
+
+
+def read(kind: type[Kind], *, shown: Callable[[str], str] = str) -> Kind:
+    """Settings of ``kind``, from environment and ``monazite.toml``.
+
+    :param shown: how a refused value may be shown; secrets never are.
+    :raises UsageError: environment or file say something that cannot be.
+    """
+    prefix = str(kind.model_config.get("env_prefix", ""))
+    place = str(PROJECT_ROOT / "monazite.toml")
+    header = kind.model_config.get("pyproject_toml_table_header", ())
+    table = f"{place}, [{header[-1]}]" if header else place
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        option = str(first["loc"][0]) if first["loc"] else ""
+        field = kind.model_fields.get(option)
+        is_secret = field is not None and SecretStr.__name__ in str(field.annotation)
+        given = "what is given" if is_secret else repr(shown(str(first["input"]))[:80])
+        failure = UsageError(
+            f"setting {name} cannot be {given}: {first['msg']}",
+            remedy=f"mend {(prefix + option).upper()} in the environment, or {option} in {table}",
+        )
+    except SettingsError as error:
+        # A list in the environment is written as JSON.
+        failure = UsageError(
+            f"settings cannot be read: {error}",
+            where="environment",
+            remedy=f'write lists as ["a", "b"] in {prefix}*',
+        )
+    except tomllib.TOMLDecodeError as error:
+        failure = UsageError(f"settings cannot be read: {error}", where=place)
+    # Outside the except clauses: what was refused may hold a password.
+    raise failure

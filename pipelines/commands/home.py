@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import tomllib
 
-from pydantic import ValidationError
-
-from pipelines.errors import MonaziteError, UsageError
-from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.errors import MonaziteError
+from pipelines.settings import PROJECT_ROOT, Settings, read
 
 __all__ = ["be_quiet", "prepare_dagster_home", "read_settings"]
 
@@ -19,18 +16,7 @@ def read_settings() -> Settings:
 
     :raises UsageError: environment or ``monazite.toml`` say something that cannot be.
     """
-    place = str(PROJECT_ROOT / "monazite.toml")
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"setting {name} cannot be {str(first['input'])[:80]!r}: {first['msg']}",
-            remedy=f"mend MONAZITE_{name.upper()} in the environment, or {name} in {place}",
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"settings cannot be read: {error}", where=place) from error
+    return read(Settings)
 
 
 def prepare_dagster_home(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines.alerts import newly_stale, send
+from pipelines.alerts import newly_stale, read_alert_settings, send
 from pipelines.catalog import load_catalog
 from pipelines.commands.display import Screen, say, show_table, table_of
 from pipelines.commands.home import prepare_dagster_home, read_settings
@@ -50,6 +50,8 @@ def run_night(
     :raises FetchFailed: not one of the publishers that were asked could be reached.
     """
     settings = read_settings()
+    # What is wrong with them is told now, not at the end of the night.
+    read_alert_settings()
     catalog = load_catalog()
     for source in sources:
         catalog.source(source)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from pipelines.errors import UsageError
-from pipelines.settings import PROJECT_ROOT
+from pipelines.settings import PROJECT_ROOT, read
 from pipelines.sources.mirror import is_loopback
 from pipelines.sources.redaction import SHORTEST_SECRET, redact, register_secret
 
@@ -107,19 +107,7 @@ def read_http_settings() -> HttpSettings:
 
     :raises UsageError: environment or ``monazite.toml`` say something that cannot be.
     """
-    try:
-        return HttpSettings()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = "_".join(str(part) for part in first["loc"])
-        given = redact(str(first["input"]))[:80]
-        failure = UsageError(
-            f"setting {name} of http cannot be {given!r}: {first['msg']}",
-            remedy=f"mend MONAZITE_HTTP_{name.upper()} in the environment, or {name} in "
-            "monazite.toml, [http]",
-        )
-    # Outside the except clause: what was refused may hold a password.
-    raise failure
+    return read(HttpSettings, shown=redact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.alerts import Alert, AlertSettings, Event, newly_stale, send
+from pipelines.alerts import (
+    Alert,
+    AlertSettings,
+    Event,
+    newly_stale,
+    read_alert_settings,
+    send,
+)
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 from tests.support.listeners import listening_for_mail, listening_for_posts
@@ -111,3 +118,19 @@ def test_a_stale_source_is_told_once_and_again_after_it_recovered(settings):
     assert newly_stale(settings, {"usgs_mcs": "failing since 2026-11-20: silent"}) == []
     assert newly_stale(settings, {}) == []
     assert len(newly_stale(settings, {"usgs_mcs": "failing since 2026-11-24: silent"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CHANNELS", '["pigeon"]', "setting channels_0 cannot be 'pigeon'"),
+        ("CHANNELS", "log", "settings cannot be read"),
+        ("SMTP_PORT", "none", "mend MONAZITE_ALERT_SMTP_PORT"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_in_one_line(monkeypatch, name, value, told):
+    monkeypatch.setenv(f"MONAZITE_ALERT_{name}", value)
+    with pytest.raises(UsageError) as refused:
+        read_alert_settings()
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
