@@ -11,7 +11,7 @@ with at_fob as (
         mirror.*,
         {{ import_at_fob('mirror', 'freight') }} as m_fob_usd
     from {{ ref('int_trade__mirror') }} as mirror
-    inner join {{ ref('int_trade__freight') }} as freight using (hs_code, reference_year)
+    inner join {{ ref('int_trade__freight') }} as freight using (hs_code)
 ),
 
 with_unit_value as (
