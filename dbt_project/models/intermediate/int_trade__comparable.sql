@@ -1,8 +1,9 @@
 -- Both reports of a flow made comparable: the import free on board, and the weights that count. Of
--- two reported weights one is set aside where its unit value lies beyond a thousand times the
--- median of code and year (grams or tonnes given as kilograms) and the other side's does not. A
--- weight that nothing contradicts, or that the other side confirms, stands; one that the source
--- marks as estimated does not count; less than 1,000 USD is too little for a unit value.
+-- two reported weights one is set aside where its unit value lies a thousand times or more from the
+-- median of code and year and from the other side's (grams or tonnes given as kilograms), and the
+-- other side's less than that from the median. A weight that nothing contradicts, or that the other
+-- side confirms, stands; one that the source marks as estimated does not count; less than 1,000 USD
+-- is too little for a unit value.
 -- benchmarks/compare_baci.py has the other side as referee of such weights.
 {% set unit_mistake = 1000 %}
 {% set least_usd = 1000 %}
@@ -49,6 +50,8 @@ judged as (
     select
         flows.*,
         unit_values.median_ln_uv,
+        coalesce(abs(flows.x_ln_uv - flows.m_ln_uv) >= ln({{ unit_mistake }}), false)
+            as is_contradicted,
         coalesce(
             abs(flows.x_ln_uv - unit_values.median_ln_uv) < ln({{ unit_mistake }})
             or flows.x_usd < {{ least_usd }},
@@ -64,7 +67,13 @@ judged as (
 )
 
 select
-    * exclude (x_is_usual, m_is_usual),
-    case when x_ln_uv is not null and (x_is_usual or not m_is_usual) then x_kg end as x_kg_good,
-    case when m_ln_uv is not null and (m_is_usual or not x_is_usual) then m_kg end as m_kg_good
+    * exclude (is_contradicted, x_is_usual, m_is_usual),
+    case
+        when x_ln_uv is not null and not (is_contradicted and not x_is_usual and m_is_usual)
+            then x_kg
+    end as x_kg_good,
+    case
+        when m_ln_uv is not null and not (is_contradicted and not m_is_usual and x_is_usual)
+            then m_kg
+    end as m_kg_good
 from judged
