@@ -11,9 +11,10 @@ plain mean where both sides report. CEPII leaves an import that nobody else repo
 value; the release takes freight off, and a row of its own has such imports as reported.
 
 BACI is another reconciliation of the same reports, not the truth: the comparison shows where the
-two differ, and nothing in the models is fitted to it. The two figures that the models do choose are
-checked without it: the strength of the prior of the reliability on flows held out, the bound of a
-weight's plausibility with the other side as referee. Last figures: compare_baci.md.
+two differ, and nothing in the models is fitted to it. What the models do choose is checked without
+it: the strength of the prior of the reliability on flows held out, freight on pairs of countries
+held out, the weight of one side alone on weights hidden, the bound of a weight's plausibility with
+the other side as referee. Last figures: compare_baci.md.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ METHODS = {
 }
 #: As in int_trade__reliability.
 ROUNDS, PRIOR, LEAST_GAP, LEAST_USD = 30, 40, 0.01, 1000.0
+#: As in int_trade__freight.
+FREIGHT_LEAST_USD, FREIGHT_BOUNDS = 10_000.0, (0.0, 0.2)
 _S19 = "S19"  # BACI's own code for Taiwan
 
 
@@ -110,9 +113,17 @@ def build(
 
 def reconciled(comtrade: list[Path], home: Path) -> pl.DataFrame:
     """``int_trade__reconciled`` of these documents, built in ``home``."""
+    return _with_mirror(comtrade, home)[0]
+
+
+def _with_mirror(comtrade: list[Path], home: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``int_trade__reconciled`` and ``int_trade__mirror`` of these documents."""
     environment = build(home, {"un_comtrade": comtrade}, "int_trade__reconciled")
     with duckdb.connect(environment["MONAZITE_WORK_DB"], read_only=True) as database:
-        return database.sql("from intermediate.int_trade__reconciled").pl()
+        return (
+            database.sql("from intermediate.int_trade__reconciled").pl(),
+            database.sql("from intermediate.int_trade__mirror").pl(),
+        )
 
 
 def read_baci(path: Path, year: int, *, several: bool = False) -> pl.DataFrame:
@@ -329,8 +340,66 @@ def compare(flows: pl.DataFrame, baci: pl.DataFrame, least_usd: float) -> dict[s
         "What is compared": held,
         "Beside the plain mean": _summary(tables),
         **tables,
+        "Where the squared log error lies": where_the_error_lies(cells),
         "How the weights came about": quantity_methods(flows),
     }
+
+
+def over_years(cells: pl.DataFrame, summaries: list[pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The cells of several years taken together, and in how many years each figure is no worse.
+
+    :param cells: flows of all years with ``baci_usd`` and ``baci_kg``.
+    :param summaries: "Beside the plain mean" of each year.
+    """
+    weighed = cells.filter(pl.col("baci_kg").is_not_null())
+    no_worse = pl.col("monazite is no worse")
+    return {
+        "Values of all years, cell by cell": _cell_by_cell(_value_groups(cells), 0, "baci_usd"),
+        "Weights of all years, cell by cell": _cell_by_cell(_weight_groups(weighed), 1, "baci_kg"),
+        "Years in which monazite is no worse": pl.concat(summaries)
+        .group_by("of", "cells or side", "measure", maintain_order=True)
+        .agg(no_worse.sum().alias("no worse"), no_worse.count().alias("of years")),
+    }
+
+
+def where_the_error_lies(cells: pl.DataFrame) -> pl.DataFrame:
+    """Which part of the squared log error, the mean taken off, lies in which kind of cell."""
+
+    def gap(of: str, beside: str) -> pl.Expr:
+        return (pl.col(of) / pl.col(beside)).log().abs()
+
+    off = (pl.col("reconciled_usd") / pl.col("baci_usd")).log()
+    baci = pl.col("baci_usd")
+    # BACI gives whole dollars or a thousandth of a thousand.
+    is_one = pl.any_horizontal(
+        *((gap("baci_usd", side) < 0.0005) | ((baci - pl.col(side)).abs() <= 1)
+          for side in ("x_usd", "m_cif_usd"))
+    )  # fmt: skip
+    low, high = pl.min_horizontal("x_usd", "m_fob_usd"), pl.max_horizontal("x_usd", "m_cif_usd")
+    kind = (
+        pl.when(pl.col("n_reports") == 1)
+        .then(
+            pl.when(off.abs() < np.log(1.5))
+            .then(pl.lit("one report"))
+            .otherwise(pl.lit("one report, BACI another figure (factor 1.5)"))
+        )
+        .when((baci < low * 0.95) | (baci > high * 1.05))
+        .then(pl.lit("BACI outside both reports"))
+        .when(gap("x_usd", "m_fob_usd") < np.log(2))
+        .then(pl.lit("reports within a factor of two"))
+        .when(is_one)
+        .then(pl.lit("further apart, BACI is one report alone"))
+        .otherwise(pl.lit("further apart, BACI weighs both"))
+    )
+    return (
+        cells.filter((pl.col("reconciled_usd") > 0) & (baci > 0))
+        .with_columns(((off - off.mean()) ** 2).alias("squared"), kind.alias("kind"))
+        .group_by("kind")
+        .agg(pl.len().alias("cells"), baci.sum(), pl.sum("squared"))
+        .sort("kind")
+        .with_columns((pl.col("squared") / pl.sum("squared")).alias("share_of_error"))
+        .drop("squared")
+    )
 
 
 def _value_groups(cells: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -541,6 +610,107 @@ def held_out_reliability(
     return pl.DataFrame(found)
 
 
+def freight_pairs(mirror: pl.DataFrame) -> pl.DataFrame:
+    """The flows that tell freight in int_trade__freight, and what they tell."""
+    fob = pl.coalesce("m_own_fob_usd", "x_usd")
+    return (
+        mirror.filter(
+            pl.col("m_has_freight")
+            & (fob >= FREIGHT_LEAST_USD)
+            & (pl.col("m_cif_usd") >= FREIGHT_LEAST_USD)
+            & ((fob / pl.col("m_cif_usd")).log().abs() < np.log(2))
+        )
+        .select(*FLOW, "reference_year", (1 - fob / pl.col("m_cif_usd")).alias("freight_share"))
+        .sort(*FLOW, "reference_year")
+    )
+
+
+def held_out_freight(
+    mirror: pl.DataFrame, priors: tuple[float, ...] = (5, 10, 20, 40, 80), folds: int = 10
+) -> pl.DataFrame:
+    """Mean error of the freight share of pairs of countries held out, by way of estimating it.
+
+    Every pair held out counts alike, however many its flows: freight is taken off imports of pairs
+    that nobody has told of.
+    """
+    told = freight_pairs(mirror)
+    sides = ["exporter_iso3", "importer_iso3"]
+    pairs = told.select(sides).unique().sort(sides)
+    if pairs.height < folds:
+        return pl.DataFrame({"freight": [], "pseudo_observations": [], "mean_abs_error": []})
+    fold = np.random.default_rng(0).integers(0, folds, pairs.height)
+    told = told.join(pairs.with_columns(pl.Series("fold", fold)), on=sides).with_columns(
+        pl.lit("all").alias("everything"), pl.lit(1 - 1 / FLAT_CIF_FOB).alias("centre")
+    )
+    tried: list[tuple[str, list[list[str]], bool, float]] = [
+        ("flat 8 %", [], False, 0),
+        ("by code and year", [["reference_year"], ["reference_year", "hs_code"]], False, 20),
+        ("by code", [["everything"], ["hs_code"]], False, 20),
+        *(
+            ("by code, a pair counting once", [["everything"], ["hs_code"]], True, prior)
+            for prior in priors
+        ),
+    ]
+    found = []
+    for name, levels, once, prior in tried:
+        errors = []
+        for held_out in range(folds):
+            kept = told.filter(pl.col("fold") != held_out)
+            asked = told.filter(pl.col("fold") == held_out)
+            if once:
+                kept = kept.group_by("hs_code", *sides).agg(
+                    pl.median("freight_share"), pl.first("everything", "centre")
+                )
+            for keys in levels:
+                drawn = kept.group_by(keys).agg(
+                    (
+                        (pl.len() * pl.median("freight_share") + prior * pl.first("centre"))
+                        / (pl.len() + prior)
+                    ).alias("drawn")
+                )
+                kept, asked = (
+                    frame.join(drawn, on=keys, how="left")
+                    .with_columns(pl.coalesce("drawn", "centre").alias("centre"))
+                    .drop("drawn")
+                    for frame in (kept, asked)
+                )
+            error = (pl.col("freight_share") - pl.col("centre").clip(*FREIGHT_BOUNDS)).abs()
+            errors.append(asked.select(*sides, error.alias("error")))
+        of_pairs = pl.concat(errors).group_by(sides).agg(pl.mean("error"))
+        found.append(
+            {
+                "freight": name,
+                "pseudo_observations": float(prior),
+                "mean_abs_error": _number(of_pairs["error"].mean()),
+            }
+        )
+    return pl.DataFrame(found)
+
+
+def one_weight_hidden(flows: pl.DataFrame) -> pl.DataFrame:
+    """The weight from both sides, guessed as if one side had reported none.
+
+    The other side's weight as it is, or at that side's unit value, as int_trade__reconciled has it.
+    """
+    both = flows.filter(
+        (pl.col("quantity_method") == "both_reports")
+        & (pl.max_horizontal("x_usd", "m_fob_usd") > LEAST_USD)
+    )
+    found = []
+    for side, usd, kg in (("exporter", "x_usd", "x_kg"), ("importer", "m_fob_usd", "m_kg")):
+        as_it_is = (pl.col(kg) / pl.col("reconciled_kg")).log()
+        at_unit_value = as_it_is + (pl.col("reconciled_usd") / pl.col(usd)).log()
+        found.append(
+            both.select(
+                pl.lit(side).alias("weight_of"),
+                pl.len().alias("flows"),
+                as_it_is.abs().mean().alias("mean_gap_as_it_is"),
+                at_unit_value.abs().mean().alias("mean_gap_at_unit_value"),
+            )
+        )
+    return pl.concat(found)
+
+
 def weight_referee(flows: pl.DataFrame) -> pl.DataFrame:
     """Whether a unit value or the median of its code is nearer to the other side's unit value.
 
@@ -619,12 +789,20 @@ def main(
     """Compare the flows that Monazite reconciles with CEPII BACI."""
     console = Console(width=170)
     with tempfile.TemporaryDirectory(prefix="monazite-benchmark-") as folder:
-        flows = reconciled(comtrade, Path(folder))
+        flows, mirror = _with_mirror(comtrade, Path(folder))
     years = flows["reference_year"].unique().sort().to_list()
     if year:
         years = [held for held in years if held in year]
     results: dict[str, dict[str, list[dict[str, object]]]] = {}
-    compared = 0
+    compared: dict[str, list[tuple[pl.DataFrame, pl.DataFrame]]] = {}
+
+    def tell(title: str, key: str, tables: dict[str, pl.DataFrame]) -> None:
+        console.rule(title)
+        for name, frame in tables.items():
+            show(console, name, frame)
+        results[key] = {name: frame.to_dicts() for name, frame in tables.items()}
+
+    sources = ", ".join(file.name for file in comtrade)
     for one in years:
         flows_of_year = flows.filter(pl.col("reference_year") == one)
         for file in baci:
@@ -632,20 +810,22 @@ def main(
             if theirs.is_empty():
                 console.print(f"{file.name} has no flow of {one}")
                 continue
-            compared += 1
             tables = compare(flows_of_year, theirs, least_usd)
-            console.rule(f"{one}: {', '.join(f.name for f in comtrade)} beside {file.name}")
-            for title, frame in tables.items():
-                show(console, title, frame)
-            results[f"{one} {file.name}"] = {t: f.to_dicts() for t, f in tables.items()}
-        console.rule(f"{one}: without BACI")
+            tell(f"{one}: {sources} beside {file.name}", f"{one} {file.name}", tables)
+            cells = with_alternatives(flows_of_year).join(theirs, on=FLOW)
+            compared.setdefault(file.name, []).append((cells, tables["Beside the plain mean"]))
         checks = {
             "Reliability: likelihood of flows held out": held_out_reliability(flows_of_year),
+            "Weights: one side's hidden": one_weight_hidden(flows_of_year),
             "Weights: the other side as referee": weight_referee(flows_of_year),
         }
-        for title, frame in checks.items():
-            show(console, title, frame)
-        results[f"{one} without BACI"] = {t: f.to_dicts() for t, f in checks.items()}
+        tell(f"{one}: without BACI", f"{one} without BACI", checks)
+    for name, found in compared.items():
+        if len(found) > 1:
+            tables = over_years(pl.concat([cells for cells, _ in found]), [s for _, s in found])
+            tell(f"all years: {sources} beside {name}", f"all years {name}", tables)
+    freight = {"Freight: pairs of countries held out": held_out_freight(mirror)}
+    tell("all years: without BACI", "all years without BACI", freight)
     if not compared:
         raise UsageError(
             "no year of the extract is in the BACI files",

@@ -12,7 +12,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.compare_baci import PRIOR, Gaps, compare, contributions, world_agreement
+from benchmarks.compare_baci import (
+    PRIOR,
+    Gaps,
+    compare,
+    contributions,
+    freight_pairs,
+    held_out_freight,
+    one_weight_hidden,
+    over_years,
+    where_the_error_lies,
+    with_alternatives,
+    world_agreement,
+)
 from pipelines.settings import PROJECT_ROOT
 from tests.support.measures import create_measures
 from tests.support.models import model_sql
@@ -338,3 +350,81 @@ def test_the_comparison_shows_both_methods_for_every_figure() -> None:
         pl.col("quantity_method") == "median_unit_value"
     )
     assert imputed["flows"].to_list() == [1]
+
+
+def test_a_hidden_weight_is_guessed_by_the_unit_value_of_the_other() -> None:
+    """Both sides at a dollar a kilogram, however far apart: then the unit value tells all."""
+    rows = noisy(12, exporters=GOOD_AND_BAD, importers=USUAL, codes=1)
+    flows = run([{**row, "x_kg": row["x_usd"], "m_kg": row["m_cif_usd"]} for row in rows]).flows
+    hidden = one_weight_hidden(flows)
+    assert hidden["weight_of"].to_list() == ["exporter", "importer"]
+    assert hidden["flows"].to_list() == [96, 96]
+    assert hidden["mean_gap_at_unit_value"].max() < 0.01 < hidden["mean_gap_as_it_is"].min()
+
+
+def test_several_years_are_told_together() -> None:
+    flows = run(noisy(11, exporters=GOOD_AND_BAD, importers=USUAL, codes=1)).flows
+    cells = with_alternatives(flows).with_columns(
+        baci_usd=pl.col("reconciled_usd"), baci_kg=pl.col("reconciled_kg")
+    )
+    baci = cells.select("exporter_iso3", "importer_iso3", "hs_code", "baci_usd", "baci_kg")
+    summary = compare(flows, baci, 1000.0)["Beside the plain mean"]
+    told = over_years(pl.concat([cells, cells]), [summary, summary])
+    values = told["Values of all years, cell by cell"].filter(pl.col("method") == "monazite")
+    assert dict(zip(values["cells of"], values["cells"], strict=True))["all"] == 2 * flows.height
+    years = told["Years in which monazite is no worse"]
+    assert years.filter(pl.col("measure") == "same_top1")["no worse"].to_list() == [2, 2, 2, 2]
+    # No correlation of a single code.
+    assert years.filter(pl.col("measure") == "hhi_corr")["of years"].to_list() == [0, 0, 0, 0]
+
+
+def test_the_error_is_told_by_kind_of_cell() -> None:
+    rows = [
+        # n_reports, x_usd, m_cif_usd, m_fob_usd, reconciled_usd, baci_usd
+        (1, 100.0, None, None, 100.0, 100.0),
+        (1, None, 110.0, 100.0, 100.0, 900.0),
+        (2, 100.0, 150.0, 140.0, 120.0, 125.0),
+        (2, 100.0, 900.0, 800.0, 450.0, 900.0),
+        (2, 100.0, 900.0, 800.0, 450.0, 100.0),
+        (2, 100.0, 900.0, 800.0, 450.0, 700.0),
+        (2, 100.0, 900.0, 800.0, 450.0, 9_000.0),
+    ]
+    names = ("n_reports", "x_usd", "m_cif_usd", "m_fob_usd", "reconciled_usd", "baci_usd")
+    found = where_the_error_lies(pl.DataFrame(rows, schema=names, orient="row"))
+    assert dict(zip(found["kind"], found["cells"], strict=True)) == {
+        "BACI outside both reports": 1,
+        "further apart, BACI is one report alone": 2,
+        "further apart, BACI weighs both": 1,
+        "one report": 1,
+        "one report, BACI another figure (factor 1.5)": 1,
+        "reports within a factor of two": 1,
+    }
+    assert found["share_of_error"].sum() == pytest.approx(1)
+
+
+def test_the_benchmark_learns_freight_from_the_flows_that_the_models_learn_it_from() -> None:
+    """Pairs of which one trades every year: counting it once tells more of the others."""
+    flows = [
+        flow(f"E{pair:02d}", "MMM", reference_year=year, m_has_freight=True, x_usd=x_usd)
+        | {"m_cif_usd": 100_000.0, "m_own_fob_usd": None}
+        for pair, years, x_usd in (*((k, 1, 95_000.0) for k in range(1, 40)), (0, 200, 82_000.0))
+        for year in range(1800, 1800 + years)
+    ]
+    too_little = [
+        flow("SML", "MMM", m_has_freight=True, x_usd=9_000.0),
+        flow("FAR", "MMM", m_has_freight=True, x_usd=100_000.0, m_cif_usd=200_001.0),
+        flow("FOB", "MMM", x_usd=95_000.0, m_cif_usd=100_000.0),
+    ]
+    mirror = pl.DataFrame([*flows, *too_little], schema=_MIRROR)
+    assert freight_pairs(mirror).height == len(flows)
+    tried = held_out_freight(mirror, priors=(20,))
+    error = dict(zip(tried["freight"], tried["mean_abs_error"], strict=True))
+    assert error["by code, a pair counting once"] < error["by code"]
+    assert error["by code, a pair counting once"] < error["flat 8 %"]
+    with duckdb.connect() as database:
+        database.register("int_trade__mirror", mirror)
+        [row] = database.execute(model_sql("int_trade__freight")).pl().to_dicts()
+    assert row["n_pairs"] == 40
+    pooled = (40 * 0.05 + 20 * (1 - 1 / 1.08)) / 60
+    assert row["freight_share"] == pytest.approx((40 * 0.05 + 20 * pooled) / 60)
+    assert held_out_freight(mirror.head(0)).is_empty()
