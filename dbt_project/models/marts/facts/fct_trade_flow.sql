@@ -56,8 +56,28 @@ monazite as (
         cast(null as varchar) as document_name,
         cast(null as bigint) as row_number
     from {{ ref('int_trade__reconciled') }}
+),
+
+together as (
+    select * from baci
+    union all
+    select * from monazite
 )
 
-select * from baci
-union all
-select * from monazite
+-- A flow that is probably something else than its code says is weak, whoever reconciled it.
+select
+    together.* replace (
+        case
+            when doubts.hs_code is null then together.evidence_grade
+            else greatest(together.evidence_grade, 'D')
+        end as evidence_grade
+    ),
+    doubts.doubt
+from together
+left join {{ ref('ref_flow_doubt') }} as doubts
+    on
+        together.exporter_iso3 = doubts.exporter_iso3
+        and together.importer_iso3 = doubts.importer_iso3
+        and together.hs_code = doubts.hs_code
+        and together.reference_year
+        between doubts.first_year and coalesce(doubts.last_year, together.reference_year)
