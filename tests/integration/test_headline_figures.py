@@ -197,6 +197,7 @@ def test_every_mart_row_has_provenance(ask):
         "mart_policy_exposure",
         "mart_event_impact",
         "mart_alerts",
+        "mart_alert_series",
         "mart_uncertainty",
         "mart_eu_supply_risk",
         "mart_scenario_result",

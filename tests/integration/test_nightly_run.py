@@ -144,6 +144,7 @@ def test_release_is_complete_and_says_where_it_is_from(starter_home):
         "mart_policy_exposure",
         "mart_event_impact",
         "mart_alerts",
+        "mart_alert_series",
         "dim_control",
         "ref_agreement",
         "ref_project",

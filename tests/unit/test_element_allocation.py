@@ -42,7 +42,12 @@ _TABLES = {
     "ref_deposit": "deposit_label varchar, country_iso3 varchar, output_share double",
 }
 _SEEDS = ["ref_allocated_code", "ref_hs_material", "ref_element_content", "ref_source_priority"]
-_CHAIN = ["int_trade__national_line", "int_trade__element_share", "fct_allocated_flow"]
+_CHAIN = [
+    "int_trade__national_newest",
+    "int_trade__national_line",
+    "int_trade__element_share",
+    "fct_allocated_flow",
+]
 
 
 def insert(database: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]):

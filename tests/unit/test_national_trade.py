@@ -32,6 +32,13 @@ _MAPS = {
     "country__jp_customs": [("105", "CHN", "country")],
 }
 
+#: Columns of digits, by seed.
+_SEEDS = {
+    "ref_national_system": "",
+    "ref_national_code": ", types = {'national_code': 'varchar', 'hs_code': 'varchar'}",
+    "ref_hs_material": ", types = {'hs_code': 'varchar'}",
+}
+
 
 @pytest.fixture
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
@@ -48,13 +55,9 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         database.execute("create table dim_country (country_iso3 varchar, is_eu27 boolean)")
         database.execute("insert into dim_country values ('CHN', false), ('DEU', true)")
         database.execute("insert into dim_country values ('USA', false), ('JPN', false)")
-        for seed in ("ref_national_system", "ref_national_code"):
-            database.execute(
-                f"create table {seed} as from read_csv('{SEEDS / seed}.csv', nullstr = '',"
-                " types = {'national_code': 'varchar', 'hs_code': 'varchar'})"
-                if seed == "ref_national_code"
-                else f"create table {seed} as from read_csv('{SEEDS / seed}.csv', nullstr = '')"
-            )
+        for seed, types in _SEEDS.items():
+            file = SEEDS / f"{seed}.csv"
+            database.execute(f"create table {seed} as from read_csv('{file}', nullstr = ''{types})")
         for model in ("int_trade__national", "fct_national_trade"):
             database.execute(f"create view {model} as {model_sql(model)}")
         yield database
@@ -106,6 +109,23 @@ def test_every_publisher_gives_reporter_and_partner_as_countries(warehouse):
         ("uk_hmrc", "GBR", "CHN", "284690", ["Gd", "Tb", "Dy"]),
         ("us_census", "USA", None, "280530", ["Nd"]),
         ("us_census", "USA", "CHN", "280530", ["Nd"]),
+    ]
+
+
+def test_a_line_names_what_it_holds_else_what_its_code_holds(warehouse):
+    for system, code in [
+        ("HTS10", "8505110070"),
+        ("HTS10", "8505110050"),
+        ("HTS10", "8505119999"),
+        ("HTS10", "0101210000"),
+    ]:
+        put(warehouse, "stg_us_census__trade", reporter_code="USA", partner_code="5700",
+            national_system=system, national_code=code, code_level=10)  # fmt: skip
+    assert rows(warehouse, "national_code, material, stage") == [
+        ("0101210000", None, None),
+        ("8505110050", "permanent_magnets", "product"),
+        ("8505110070", "magnet_ndfeb", "product"),
+        ("8505119999", "permanent_magnets", "product"),
     ]
 
 

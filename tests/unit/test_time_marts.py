@@ -36,7 +36,18 @@ def database():
             create table fct_trade_report (
                 source_id varchar, reporter_iso3 varchar, partner_iso3 varchar, flow varchar,
                 hs_code varchar, reference_year smallint, reference_month smallint,
-                net_weight_kg double, trade_value_usd double, source_edition_id varchar);
+                net_weight_kg double, trade_value_usd double, source_edition_id varchar,
+                code_level tinyint);
+            create table fct_national_trade (
+                source_id varchar, reporter_iso3 varchar, partner_iso3 varchar,
+                partner_area_type varchar, flow varchar, national_system varchar,
+                national_code varchar, hs_code varchar, material varchar, stage varchar,
+                form varchar, elements varchar[], mapping_quality varchar,
+                reference_year smallint, reference_month smallint, net_weight_kg double,
+                is_confidential boolean, source_edition_id varchar);
+            create table int_edition__by_vintage as
+                from (values ('house-2025', 'latest', 1), ('house-old', 'latest', 2))
+                as editions (source_edition_id, vintage_id, recency);
             create table mart_import_dependency (
                 importer_iso3 varchar, material varchar, stage varchar, basis varchar,
                 partner_iso3 varchar, reference_year integer, share_of_imports double,
@@ -53,6 +64,8 @@ def database():
                 target_iso3 varchar, status varchar, valid_from date, is_export_control boolean);
             """
         )
+        for model in ("int_trade__national_newest", "int_trade__monthly_change"):
+            connection.execute(f"create view {model} as {model_sql(model)}")
         yield connection
 
 
@@ -79,12 +92,13 @@ def steady(year: int, month: int, tonnes: float = 1000) -> float:
 def report(database: Any, weights: dict[tuple[int, int], float | None], **names: str) -> None:
     named = {"partner": "WLD", "flow": "export", "code": "850511", **names}
     database.executemany(
-        "insert into fct_trade_report values ('un_comtrade', 'CHN', ?, ?, ?, ?, ?, ?, 1, ?)",
+        "insert into fct_trade_report values ('un_comtrade', 'CHN', ?, ?, ?, ?, ?, ?, 1, ?, ?)",
         [
-            (named["partner"], named["flow"], named["code"], year, month, kg, EDITION)
+            (named["partner"], named["flow"], named["code"], year, month, kg, EDITION,
+             len(named["code"]))
             for (year, month), kg in weights.items()
         ],
-    )
+    )  # fmt: skip
 
 
 def history(last: int = 2024, tonnes: float = 1000) -> dict[tuple[int, int], float | None]:
@@ -168,8 +182,143 @@ def test_less_than_two_years_of_changes_are_too_few(database, first_year, n_aler
 def test_yearly_reports_raise_no_alert(database):
     database.execute(
         f"""insert into fct_trade_report select 'un_comtrade', 'CHN', 'WLD', 'export', '850511',
-            year, null, 1000 / (year - 1990), 1, '{EDITION}' from range(1991, 2026) as y (year)"""
+            year, null, 1000 / (year - 1990), 1, '{EDITION}', 6
+            from range(1991, 2026) as y (year)"""
     )
+    assert rows(database, "mart_alerts", ALERTS) == []
+
+
+# Monthly alerts: lines of national nomenclatures
+
+
+def lines(
+    database: Any,
+    weights: dict[tuple[int, int], float | None],
+    *,
+    partner: str | None = "CHN",
+    code: str = "85051110",
+    edition: str = EDITION,
+    reporter: str = "DEU",
+    elements: tuple[str, ...] | None = ("Dy", "Nd", "Pr", "Sm"),
+    secret: bool = False,
+) -> None:
+    area = "unspecified" if partner is None else "aggregate" if partner == "WLD" else "country"
+    database.executemany(
+        "insert into fct_national_trade values ('eurostat_comext', ?, ?, ?, 'import', 'CN8', ?,"
+        " '850511', 'permanent_magnets', 'product', 'magnet', ?, 'group', ?, ?, ?, ?, ?)",
+        [
+            (reporter, partner, area, code, elements and list(elements), year, month, kg, secret,
+             edition)
+            for (year, month), kg in weights.items()
+        ],
+    )  # fmt: skip
+
+
+LINES = "reference_year, reference_month, partner_iso3, national_code, level"
+
+
+def judged(database: Any, columns: str) -> list[tuple[Any, ...]]:
+    return rows(database, "mart_alert_series", columns)
+
+
+def test_a_jump_in_a_line_fires_and_says_which_line_and_what_it_holds(database):
+    lines(database, falling({5: -0.74, 6: -0.381, 7: 0.057}))
+    lines(database, falling({7: 0.05}), code="85051190", elements=None)
+    assert rows(database, "mart_alerts", LINES) == [
+        (2025, 5, "CHN", "85051110", "alert"),
+        (2025, 6, "CHN", "85051110", "confirmed"),
+    ]
+    found = rows(
+        database,
+        "mart_alerts",
+        "rule_id, hs_code, national_system, elements, material, stage, row_key",
+    )
+    assert found[0] == (
+        "line_drop",
+        "850511",
+        "CN8",
+        ["Dy", "Nd", "Pr", "Sm"],
+        "permanent_magnets",
+        "product",
+        "line_drop|eurostat_comext|DEU|CHN|import|85051110|2025|5",
+    )
+
+
+def test_a_year_that_was_fetched_again_counts_once_as_it_is_now(database):
+    lines(database, falling({5: -0.74}))
+    lines(database, falling({5: 0.02}), edition="house-old")
+    assert rows(database, "mart_alerts", LINES) == [(2025, 5, "CHN", "85051110", "alert")]
+    assert rows(database, "mart_alerts", "source_edition_ids") == [([EDITION],)]
+
+
+def test_an_alert_names_every_edition_of_the_years_that_it_rests_on(database):
+    weights = falling({5: -0.74})
+    lines(database, {at: kg for at, kg in weights.items() if at[0] < 2023}, edition="house-old")
+    lines(database, {at: kg for at, kg in weights.items() if at[0] >= 2023})
+    assert rows(database, "mart_alerts", "source_edition_ids") == [([EDITION, "house-old"],)]
+
+
+def test_a_line_in_which_nobody_trades_any_more_is_stopped(database):
+    lines(database, {**history(), (2025, 1): steady(2024, 1)})
+    lines(database, falling({2: 0.02}), code="85051190", elements=None)
+    assert rows(database, "mart_alerts", LINES) == [(2025, 2, "CHN", "85051110", "stopped")]
+
+
+def test_a_line_that_the_nomenclature_drops_is_not_stopped(database):
+    lines(database, history(), code="85051100", elements=None)
+    lines(database, falling({2: 0.02}), code="85051190", elements=None)
+    assert rows(database, "mart_alerts", LINES) == []
+
+
+@pytest.mark.parametrize("kept_back", ["partner", "sibling"])
+def test_a_partner_that_may_be_kept_secret_is_unknown_and_not_stopped(database, kept_back):
+    lines(database, falling({2: 0.02}))
+    lines(database, {**history(), (2025, 1): steady(2024, 1)}, partner="USA")
+    assert rows(database, "mart_alerts", LINES) == [(2025, 2, "USA", "85051110", "stopped")]
+    if kept_back == "partner":
+        lines(database, {(2025, 2): 5.0}, partner=None)
+    else:
+        lines(database, {(2025, 2): 5.0}, code="850511XX", elements=None, secret=True)
+    assert rows(database, "mart_alerts", LINES) == []
+    reasons = dict(judged(database, "partner_iso3, reason"))
+    assert "a part of the trade is kept back" in reasons["USA"]
+    assert reasons["CHN"] is None
+
+
+def test_a_figure_that_is_kept_back_in_part_says_nothing(database):
+    lines(database, {at: kg for at, kg in falling({5: -0.74}).items() if at != (2025, 5)})
+    lines(database, {(2025, 5): steady(2024, 5) * 0.1}, secret=True)
+    assert rows(database, "mart_alerts", LINES) == []
+
+
+def test_a_line_that_changes_its_meaning_begins_anew(database):
+    weights = falling({5: -0.74})
+    lines(database, {at: kg for at, kg in weights.items() if at[0] < 2024}, elements=None)
+    lines(database, {at: kg for at, kg in weights.items() if at[0] >= 2024})
+    assert rows(database, "mart_alerts", LINES) == []
+    assert judged(database, "first_year, n_months, reason") == [
+        (2021, 36, "the series is too short: a score needs 24 changes on the year before"),
+        (2024, 17, "the series is too short: a score needs 24 changes on the year before"),
+    ]
+
+
+def test_a_series_without_an_alert_is_told_as_calm_thin_or_short(database):
+    lines(database, falling({5: 0.02}))
+    thin = {at: 10.0 for at in months(2021, 2024) if at[1] == 3}
+    lines(database, thin, partner="VNM")
+    lines(database, dict.fromkeys(months(2021, 2024)), partner="JPN")
+    lines(database, {at: steady(*at) for at in months(2024, 2024)}, partner="KOR")
+    assert rows(database, "mart_alerts", LINES) == []
+    assert judged(database, "partner_iso3, is_judged, n_months_traded, reason") == [
+        ("CHN", True, 53, None),
+        ("JPN", False, 0, "no month has a weight"),
+        ("KOR", False, 12, "the series is too short: a score needs 24 changes on the year before"),
+        ("VNM", False, 4, "nothing was traded in the last month of either year"),
+    ]
+
+
+def test_a_code_longer_than_six_digits_is_judged_as_a_line_only(database):
+    report(database, falling({5: -0.74}), code="28469015")
     assert rows(database, "mart_alerts", ALERTS) == []
 
 
@@ -325,7 +474,7 @@ def test_monthly_reports_are_compared_by_the_month(database):
         for partner, usd in (("CHN", 10 if late else 60), ("AUS", 90 if late else 40)):
             database.execute(
                 "insert into fct_trade_report values "
-                "('un_comtrade', 'JPN', ?, 'import', '284690', ?, ?, ?, ?, ?)",
+                "('un_comtrade', 'JPN', ?, 'import', '284690', ?, ?, ?, ?, ?, 6)",
                 [partner, year, month, 1000 * usd, usd, EDITION],
             )
     [found] = impacts(

@@ -5,7 +5,6 @@
 with lines as (
     select
         cells.*,
-        editions.recency,
         cast(priorities.priority as integer) as priority,
         case cells.flow when 'import' then 'importer' else 'exporter' end as side,
         case cells.flow
@@ -16,11 +15,7 @@ with lines as (
             when 'import' then cells.reporter_iso3
             else cells.partner_iso3
         end as importer_iso3
-    from {{ ref('fct_national_trade') }} as cells
-    inner join {{ ref('int_edition__by_vintage') }} as editions
-        on
-            cells.source_edition_id = editions.source_edition_id
-            and editions.vintage_id = 'latest'
+    from {{ ref('int_trade__national_newest') }} as cells
     inner join {{ ref('ref_source_priority') }} as priorities
         on cells.source_id = priorities.source_id and priorities.scope = 'national_trade'
     where
@@ -36,20 +31,10 @@ one_source as (
     qualify priority = min(priority) over (partition by reporter_iso3, flow, reference_year)
 ),
 
-newest as (
-    select *
-    from one_source
-    qualify
-        recency = min(recency) over (
-            partition by
-                source_id, reporter_iso3, flow, national_code, reference_year, reference_month
-        )
-),
-
 -- A year's own figure counts before the sum of its months.
 one_frequency as (
     select *
-    from newest
+    from one_source
     qualify
         (reference_month is null)
         = bool_or(reference_month is null) over (

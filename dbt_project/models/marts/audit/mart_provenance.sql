@@ -374,24 +374,65 @@ event_reports as (
     where marts.frequency = 'month'
 ),
 
-alert_reports as (
+-- Months since a year before the first change that a score rests on.
+alert_months as (
     select
         'mart_alerts' as mart,
         row_key,
+        source_id,
+        reporter_iso3,
+        partner_iso3,
+        flow,
+        hs_code,
+        national_code,
+        12 * reference_year + reference_month - 48 as first_period,
+        12 * reference_year + reference_month as last_period,
+        source_edition_ids,
+        source_edition_id,
+        'reports > change on the year before > robust z' as method_chain
+    from {{ ref('mart_alerts') }}
+    union all
+    select
+        'mart_alert_series' as mart,
+        row_key,
+        source_id,
+        reporter_iso3,
+        partner_iso3,
+        flow,
+        hs_code,
+        national_code,
+        12 * first_year + first_month as first_period,
+        12 * last_year + last_month as last_period,
+        source_edition_ids,
+        source_edition_id,
+        'reports > change on the year before > latest robust z' as method_chain
+    from {{ ref('mart_alert_series') }}
+),
+
+alert_reports as (
+    select
+        mart,
+        row_key,
         cast(null as varchar) as cell_id,
-        'fct_trade_report where hs_code = ''' || hs_code
-        || ''' and source_id = ''' || source_id
+        case
+            when national_code is null
+                then 'fct_trade_report where hs_code = ''' || hs_code || ''''
+            else
+                'fct_national_trade where national_code = ''' || national_code
+                || ''' and source_edition_id in ('''
+                || array_to_string(source_edition_ids, ''', ''') || ''')'
+        end
+        || ' and source_id = ''' || source_id
         || ''' and reporter_iso3 = ''' || reporter_iso3
         || ''' and partner_iso3 = ''' || partner_iso3
         || ''' and flow = ''' || flow
         || ''' and reference_month is not null'
         || ' and 12 * reference_year + reference_month between '
-        || (12 * reference_year + reference_month - 48)
-        || ' and ' || (12 * reference_year + reference_month) as row_set,
+        || first_period || ' and ' || last_period as row_set,
         source_edition_id,
         'monthly reports' as role,
-        'reports > change on the year before > robust z' as method_chain
-    from {{ ref('mart_alerts') }}
+        method_chain
+    from alert_months
 ),
 
 scenario_flows as (

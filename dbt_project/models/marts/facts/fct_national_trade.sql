@@ -6,10 +6,19 @@ with meanings as (
         national_code,
         coalesce(valid_from, 0) as valid_from,
         coalesce(valid_to, 9999) as valid_to,
+        material,
         form,
         string_split(elements, ';') as elements,
         mapping_quality
     from {{ ref('ref_national_code') }}
+),
+
+hs_codes as (
+    select
+        hs_code,
+        coalesce(nullif(basket, ''), material) as material,
+        stage
+    from {{ ref('ref_hs_material') }}
 )
 
 select
@@ -30,6 +39,8 @@ select
     cells.national_code,
     cells.code_level,
     left(cells.national_code, 6) as hs_code,
+    coalesce(meanings.material, hs_codes.material) as material,
+    hs_codes.stage,
     meanings.form,
     meanings.elements,
     meanings.mapping_quality,
@@ -51,3 +62,4 @@ left join meanings
         cells.national_system = meanings.national_system
         and cells.national_code = meanings.national_code
         and cells.reference_year between meanings.valid_from and meanings.valid_to
+left join hs_codes on left(cells.national_code, 6) = hs_codes.hs_code
