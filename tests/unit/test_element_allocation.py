@@ -44,6 +44,7 @@ _TABLES = {
 _SEEDS = ["ref_allocated_code", "ref_hs_material", "ref_element_content", "ref_source_priority"]
 _CHAIN = [
     "int_trade__national_newest",
+    "int_trade__national_choice",
     "int_trade__national_line",
     "int_trade__element_share",
     "fct_allocated_flow",

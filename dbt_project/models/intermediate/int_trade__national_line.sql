@@ -1,54 +1,17 @@
 -- How a country's own lines divide its trade with a partner in an HS code and year: the share of
--- each set of elements and form in weight and in value. `side` says whose report it is. One source
--- a reporter and year (ref_source_priority), of it the newest edition that holds the code and
--- month, and of that the deepest lines. A side of which a weight is missing divides nothing.
+-- each set of elements and form in weight and in value. `side` says whose report it is. A side of
+-- which a weight is missing divides nothing.
 with lines as (
     select
-        cells.*,
-        cast(priorities.priority as integer) as priority,
-        case cells.flow when 'import' then 'importer' else 'exporter' end as side,
-        case cells.flow
-            when 'import' then cells.partner_iso3
-            else cells.reporter_iso3
-        end as exporter_iso3,
-        case cells.flow
-            when 'import' then cells.reporter_iso3
-            else cells.partner_iso3
-        end as importer_iso3
-    from {{ ref('int_trade__national_newest') }} as cells
-    inner join {{ ref('ref_source_priority') }} as priorities
-        on cells.source_id = priorities.source_id and priorities.scope = 'national_trade'
+        *,
+        case flow when 'import' then 'importer' else 'exporter' end as side,
+        case flow when 'import' then partner_iso3 else reporter_iso3 end as exporter_iso3,
+        case flow when 'import' then reporter_iso3 else partner_iso3 end as importer_iso3
+    from {{ ref('int_trade__national_choice') }}
     where
-        cells.flow in ('import', 'export')
-        and cells.partner_area_type = 'country'
-        and cells.hs_code in (select hs_code from {{ ref('ref_allocated_code') }})
-        and cells.trade_value > 0
-),
-
-one_source as (
-    select *
-    from lines
-    qualify priority = min(priority) over (partition by reporter_iso3, flow, reference_year)
-),
-
--- A year's own figure counts before the sum of its months.
-one_frequency as (
-    select *
-    from one_source
-    qualify
-        (reference_month is null)
-        = bool_or(reference_month is null) over (
-            partition by reporter_iso3, flow, hs_code, reference_year
-        )
-),
-
-deepest as (
-    select *
-    from one_frequency
-    qualify
-        code_level = max(code_level) over (
-            partition by reporter_iso3, flow, hs_code, reference_year
-        )
+        partner_area_type = 'country'
+        and hs_code in (select hs_code from {{ ref('ref_allocated_code') }})
+        and trade_value > 0
 ),
 
 divided as (
@@ -67,7 +30,7 @@ divided as (
         list_sum(list_sort(list(net_weight_kg))) as net_weight_kg,
         bool_and(net_weight_kg is not null) as is_weighed,
         list(distinct source_edition_id order by source_edition_id) as source_edition_ids
-    from deepest
+    from lines
     group by all
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from pipelines.sources import cepii_baci, jp_customs
 from pipelines.sources.label_maps import read_reference
 
 REVISIONS = ["HS92", "HS96", "HS02", "HS07", "HS12", "HS17", "HS22"]
@@ -86,3 +87,14 @@ def test_successors_do_not_overlap_with_their_predecessor(codes: pl.DataFrame) -
     revisions = dict(codes.select("hs_code", "valid_revisions").iter_rows())
     for before, after in (("810510", "810520"), ("811000", "811010"), ("811230", "811231")):
         assert not set(revisions[before].split("|")) & set(revisions[after].split("|"))
+
+
+def test_bulk_trade_is_kept_for_every_family_of_products(codes: pl.DataFrame) -> None:
+    families = set(read_reference("ref_product_family").get_column("hs_code").to_list())
+    assert families >= {
+        "850511", "850760", "850650", "711510", "381511", "381512", "381519", "381590", "842132",
+    }  # fmt: skip
+    # What readers of BACI and Japan's files keep, and what UN Comtrade is asked for.
+    assert families <= cepii_baci.mapped_codes() & jp_customs.mapped_codes()
+    stages = dict(codes.select("hs_code", "stage").iter_rows())
+    assert {stages[code] for code in families} == {"product"}

@@ -7,7 +7,9 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
+from pipelines.settings import Settings
 from pipelines.sources.label_maps import read_reference
+from pipelines.sources.national_codes import national_codes
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,36 @@ def test_allocated_codes_hold_nothing_but_rare_earths(hs_codes) -> None:
     rare_earths = set(read_reference("ref_element").get_column("symbol").to_list())
     for code in read_reference("ref_allocated_code").get_column("hs_code"):
         assert set(hs_codes[code]["element_scope"].split("|")) <= rare_earths
+
+
+def test_lines_that_narrow_a_family_are_lines_of_its_code(lines: pl.DataFrame) -> None:
+    held = {(row["national_system"], row["national_code"]): row for row in named(lines)}
+    families = dict(read_reference("ref_product_family").select("family_id", "hs_code").rows())
+    narrowed = named(read_reference("ref_product_line"))
+    assert narrowed
+    for row in narrowed:
+        line = held[row["national_system"], row["national_code"]]
+        assert line["hs_code"] == families[row["family_id"]], row
+        # Neodymium-iron-boron cannot be where no neodymium is.
+        if line["mapping_quality"] == "none" or line["elements"] == "Sm":
+            assert row["share_high"] == "0", row
+
+
+@pytest.mark.parametrize(
+    ("hs_code", "year", "codes"),
+    [
+        ("850511", 2024, ["85051110", "85051190"]),
+        ("850511", 2022, ["85051100"]),
+        ("850760", 2024, ["85076000"]),
+        ("850760", 2011, []),
+        ("850650", 2024, ["85065010", "85065030", "85065090"]),
+        ("381511", 2024, ["38151100"]),
+        ("381512", 2024, ["38151200"]),
+        ("381519", 2024, ["38151910", "38151990"]),
+        ("381590", 1996, ["38159000"]),
+        ("842132", 2022, ["84213200"]),
+    ],
+)
+def test_comext_is_asked_for_the_lines_of_magnets_batteries_and_catalysts(hs_code, year, codes):
+    asked = national_codes(Settings().seeds_dir, "CN8", year=year)
+    assert [code for code in asked if code.startswith(hs_code)] == codes

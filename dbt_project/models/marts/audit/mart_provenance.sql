@@ -513,6 +513,39 @@ product_flows as (
         'reconciled flows > weight x content' as method_chain
     from {{ ref('mart_product_content') }} as marts
     inner join single_codes as codes on marts.hs_code = codes.hs_code
+    where marts.content_method = 'code_range'
+),
+
+-- Where the importer's own lines give the weight, the flows give the value alone.
+product_values as (
+    select
+        'mart_product_content' as mart,
+        marts.row_key,
+        cast(null as varchar) as cell_id,
+        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year') }} as row_set,
+        marts.source_edition_id,
+        'flows' as role,
+        'reconciled flows > value' as method_chain
+    from {{ ref('mart_product_content') }} as marts
+    inner join single_codes as codes on marts.hs_code = codes.hs_code
+    where marts.content_method = 'national_line' and marts.flow_source is not null
+),
+
+product_lines as (
+    select
+        'mart_product_content' as mart,
+        row_key,
+        cast(null as varchar) as cell_id,
+        'fct_national_trade where source_edition_id in ('''
+        || array_to_string(source_edition_ids, ''', ''')
+        || ''') and reporter_iso3 = ''' || importer_iso3
+        || ''' and flow = ''import'' and hs_code = ''' || hs_code
+        || ''' and reference_year = ' || reference_year as row_set,
+        source_edition_id,
+        'national lines' as role,
+        'lines of the importer > share of the family > weight x content' as method_chain
+    from {{ ref('mart_product_content') }}
+    where content_method = 'national_line'
 ),
 
 unit_value_flows as (
@@ -614,5 +647,9 @@ union all
 select * from claim_cells
 union all
 select * from product_flows
+union all
+select * from product_values
+union all
+select * from product_lines
 union all
 select * from unit_value_flows

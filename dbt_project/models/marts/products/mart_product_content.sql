@@ -1,15 +1,12 @@
 -- What imports of derived products hold of an element: gross weight times the content of a tonne of
--- the product times the share of the product in its trade code. Flows without a weight count in
--- dollars only.
+-- the product times the share of the product in its trade code. Where the importer's own lines tell
+-- the product apart (int_product__line_import), they give weight and share instead. Flows without a
+-- weight count in dollars only.
 with codes as (
     select
         families.family_id,
         families.hs_code,
         families.grade_id,
-        families.code_share_low,
-        families.code_share_central,
-        families.code_share_high,
-        families.reason as code_reason,
         coalesce(nullif(materials.basket, ''), materials.material) as material,
         materials.stage
     from {{ ref('ref_product_family') }} as families
@@ -112,25 +109,57 @@ oxides as (
     group by symbol
 ),
 
+-- One row an importer, family and year: by its own lines where they narrow the code, else the code.
+weighed as (
+    select
+        family_id,
+        hs_code,
+        importer_iso3,
+        reference_year,
+        case when lines.gross_t is null then 'code_range' else 'national_line' end
+            as content_method,
+        imports.flow_source,
+        coalesce(lines.source_edition_id, imports.source_edition_id) as source_edition_id,
+        list_sort(list_distinct(list_concat(
+            coalesce(imports.source_edition_ids, cast([] as varchar[])),
+            coalesce(lines.source_edition_ids, cast([] as varchar[]))
+        ))) as source_edition_ids,
+        imports.imports_usd,
+        coalesce(lines.gross_t, imports.gross_t) as gross_t,
+        coalesce(
+            lines.weight_coverage, coalesce(imports.value_with_weight_usd, 0) / imports.imports_usd
+        ) as weight_coverage,
+        coalesce(lines.family_low_t, imports.gross_t * codes.code_share_low) as family_low_t,
+        case
+            when lines.gross_t is null then imports.gross_t * codes.code_share_central
+            else lines.family_central_t
+        end as family_central_t,
+        coalesce(lines.family_high_t, imports.gross_t * codes.code_share_high) as family_high_t,
+        case when lines.gross_t is null then codes.reason else lines.reason end as family_reason
+    from imports
+    full join {{ ref('int_product__line_import') }} as lines
+        using (family_id, hs_code, importer_iso3, reference_year)
+    inner join {{ ref('ref_product_family') }} as codes
+        using (family_id, hs_code)
+),
+
 held as (
     select
-        imports.*,
-        coalesce(imports.value_with_weight_usd, 0) / imports.imports_usd as weight_coverage,
+        weighed.*,
         contents.element,
         contents.is_verified as is_content_verified,
-        gross_t * codes.code_share_low * contents.share_low as element_low_t,
-        gross_t * codes.code_share_central * contents.share_central as element_central_t,
-        gross_t * codes.code_share_high * contents.share_high as element_high_t,
-        gross_t * contents.share_central as element_if_whole_t,
+        weighed.family_low_t * contents.share_low as element_low_t,
+        weighed.family_central_t * contents.share_central as element_central_t,
+        weighed.family_high_t * contents.share_high as element_high_t,
+        weighed.family_high_t * contents.share_central as element_if_whole_t,
         oxides.element_per_oxide,
         case
-            when imports.gross_t is null then 'no weight is held for these flows'
-            else coalesce(contents.content_reason, codes.code_reason)
+            when weighed.gross_t is null then 'no weight is held for these flows'
+            else coalesce(contents.content_reason, weighed.family_reason)
         end as reason
-    from imports
-    inner join codes on imports.family_id = codes.family_id and imports.hs_code = codes.hs_code
+    from weighed
     inner join contents
-        on imports.family_id = contents.family_id and imports.hs_code = contents.hs_code
+        on weighed.family_id = contents.family_id and weighed.hs_code = contents.hs_code
     left join oxides on contents.element = oxides.element
 )
 
@@ -144,12 +173,16 @@ select
     element,
     reference_year,
     'latest' as vintage_id,
+    content_method,
     flow_source,
     source_edition_id,
     source_edition_ids,
     imports_usd,
     gross_t,
     weight_coverage,
+    family_low_t,
+    family_central_t,
+    family_high_t,
     element_low_t,
     element_central_t,
     element_high_t,
@@ -162,5 +195,5 @@ select
     is_content_verified,
     'E' as evidence_grade,
     false as is_official,
-    '1' as method_version
+    '2' as method_version
 from held
