@@ -150,3 +150,72 @@ def test_synthetic_figures_stay_out_of_what_is_passed_on(night):
         if source.licence.redistribution is Redistribution.YES
     }
     assert not held & (generated - open_terms)
+
+
+#: Marts that rest on national lines, with the rows that do.
+_ON_LINES = {
+    "mart_alerts": "rule_id = 'line_drop'",
+    "mart_alert_series": "rule_id = 'line_drop'",
+    "mart_product_content": "content_method = 'national_line'",
+}
+
+
+@pytest.fixture(scope="module")
+def ask(night):
+    with duckdb.connect(
+        str(night.home / "release" / "current" / "monazite.duckdb"), read_only=True
+    ) as connection:
+        yield lambda sql: connection.execute(sql).fetchall()
+
+
+def test_lines_of_every_national_publisher_are_watched_month_by_month(ask):
+    judged = dict(
+        ask(
+            """select source_id, count(*) filter (where is_judged) from mart_alert_series
+            where rule_id = 'line_drop' group by source_id"""
+        )
+    )
+    assert set(judged) >= {"eurostat_comext", "jp_customs", "uk_hmrc", "us_census"}
+    assert all(judged[source] > 0 for source in judged), judged
+    assert ask("select count(*) from mart_alert_series where not is_judged and reason is null") == [
+        (0,)
+    ]
+
+
+def test_national_lines_tell_elements_and_magnets_apart(ask):
+    steps = ask("select distinct allocation_step from fct_allocated_flow where hs_code = '284690'")
+    assert {step for (step,) in steps} >= {1, 4, 5}
+    importers = {
+        importer
+        for (importer,) in ask(
+            """select distinct importer_iso3 from mart_product_content
+            where content_method = 'national_line'"""
+        )
+    }
+    assert {"USA", "GBR"} <= importers
+    assert ask(
+        """select count(*) from mart_product_content
+        where content_method = 'national_line' and importer_iso3 = 'USA'
+            and element_low_t > 0 and element_high_t <= gross_t"""
+    ) > [(0,)]
+
+
+@pytest.mark.parametrize("mart", sorted(_ON_LINES))
+def test_what_rests_on_lines_leads_to_the_lines(ask, mart):
+    on_lines = f"select row_key from {mart} where {_ON_LINES[mart]}"
+    assert ask(f"select count(*) from ({on_lines})") > [(0,)]
+    [(orphans,)] = ask(
+        f"""select count(*) from ({on_lines}) as marts
+        anti join (select row_key from mart_provenance where mart = '{mart}') as sources
+            using (row_key)"""
+    )
+    assert orphans == 0
+    row_sets = ask(
+        f"""select row_set from mart_provenance
+        where mart = '{mart}' and row_set like 'fct_national_trade%'
+            and row_key in ({on_lines} order by row_key limit 20)"""
+    )
+    assert row_sets
+    for (row_set,) in row_sets:
+        [(rows,)] = ask(f"select count(*) from {row_set}")
+        assert rows > 0, row_set

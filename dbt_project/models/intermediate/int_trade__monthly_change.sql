@@ -165,30 +165,49 @@ reported as (
 
 series as (
     select
+        row_number() over (
+            order by
+                rule_id, source_id, reporter_iso3, partner_iso3, flow, nomenclature, code,
+                line_meaning
+        ) as series_id,
         rule_id,
         source_id,
         reporter_iso3,
         partner_iso3,
         flow,
         code,
-        hs_code,
+        any_value(hs_code) as hs_code,
         nomenclature,
         line_meaning,
         min(month_number) as first_month
     from monthly
-    group by all
+    group by
+        rule_id, source_id, reporter_iso3, partner_iso3, flow, nomenclature, code, line_meaning
+),
+
+told as (
+    select
+        series.series_id,
+        monthly.month_number,
+        monthly.kg,
+        monthly.source_edition_id
+    from monthly
+    inner join series
+        using (
+            rule_id, source_id, reporter_iso3, partner_iso3, flow, nomenclature, code, line_meaning
+        )
 ),
 
 filled as (
     select
-        series.* exclude (first_month),
+        series.series_id,
         reported.month_number,
         case
-            when monthly.source_id is not null then monthly.kg
+            when told.series_id is not null then told.kg
             -- No total is no zero: a total may be left out of an extract.
             when series.partner_iso3 != 'WLD' and not reported.is_open then 0
         end as kg,
-        coalesce(monthly.source_edition_id, reported.source_edition_id) as source_edition_id
+        coalesce(told.source_edition_id, reported.source_edition_id) as source_edition_id
     from series
     inner join reported
         on
@@ -196,45 +215,36 @@ filled as (
             and series.source_id = reported.source_id
             and series.reporter_iso3 = reported.reporter_iso3
             and series.flow = reported.flow
-            and series.code = reported.code
             and series.nomenclature = reported.nomenclature
+            and series.code = reported.code
             and series.line_meaning = reported.line_meaning
             and series.first_month <= reported.month_number
-    left join monthly
+    left join told
         on
-            series.rule_id = monthly.rule_id
-            and series.source_id = monthly.source_id
-            and series.reporter_iso3 = monthly.reporter_iso3
-            and series.partner_iso3 = monthly.partner_iso3
-            and series.flow = monthly.flow
-            and series.code = monthly.code
-            and series.nomenclature = monthly.nomenclature
-            and series.line_meaning = monthly.line_meaning
-            and reported.month_number = monthly.month_number
+            series.series_id = told.series_id
+            and reported.month_number = told.month_number
 ),
 
--- One row a series and month, so the row a year, or a month, before is found by its number.
-yearly_change as (
+-- One row a series and month, so the row of a year, or a month, before is found by its number.
+with_year_before as (
     select
-        this_month.*,
-        year_before.kg as kg_year_before,
+        *,
+        max(kg) over (
+            partition by series_id
+            order by month_number
+            range between 12 preceding and 12 preceding
+        ) as kg_year_before
+    from filled
+),
+
+changed as (
+    select
+        *,
         case
             -- Nothing in both years is no change of anything.
-            when this_month.kg > 0 or year_before.kg > 0
-                then yoy_ln(this_month.kg, year_before.kg)
+            when kg > 0 or kg_year_before > 0 then yoy_ln(kg, kg_year_before)
         end as yoy_ln
-    from filled as this_month
-    left join filled as year_before
-        on
-            this_month.rule_id = year_before.rule_id
-            and this_month.source_id = year_before.source_id
-            and this_month.reporter_iso3 = year_before.reporter_iso3
-            and this_month.partner_iso3 = year_before.partner_iso3
-            and this_month.flow = year_before.flow
-            and this_month.code = year_before.code
-            and this_month.nomenclature = year_before.nomenclature
-            and this_month.line_meaning = year_before.line_meaning
-            and this_month.month_number = year_before.month_number + 12
+    from with_year_before
 ),
 
 scored as (
@@ -242,10 +252,9 @@ scored as (
         *,
         robust_z(yoy_ln, list(yoy_ln) over three_years_before) as robust_z,
         count(yoy_ln) over three_years_before as n_months_before
-    from yearly_change
+    from changed
     window three_years_before as (
-        partition by
-            rule_id, source_id, reporter_iso3, partner_iso3, flow, code, nomenclature, line_meaning
+        partition by series_id
         order by month_number
         range between 36 preceding and 1 preceding
     )
@@ -275,22 +284,28 @@ contents as (
 
 select
     scored.*,
-    case scored.rule_id when 'line_drop' then scored.nomenclature end as national_system,
-    case scored.rule_id when 'line_drop' then scored.code end as national_code,
+    max(scored.robust_z) over (
+        partition by scored.series_id
+        order by scored.month_number
+        range between 1 preceding and 1 preceding
+    ) as z_month_before,
+    series.rule_id,
+    series.source_id,
+    series.reporter_iso3,
+    series.partner_iso3,
+    series.flow,
+    series.code,
+    series.hs_code,
+    case series.rule_id when 'line_drop' then series.nomenclature end as national_system,
+    case series.rule_id when 'line_drop' then series.code end as national_code,
+    series.line_meaning,
     contents.material,
     contents.stage,
-    contents.elements,
-    max(scored.robust_z) over month_before as z_month_before
+    contents.elements
 from scored
+inner join series on scored.series_id = series.series_id
 left join contents
     on
-        scored.nomenclature = contents.nomenclature
-        and scored.code = contents.code
-        and scored.line_meaning = contents.line_meaning
-window month_before as (
-    partition by
-        scored.rule_id, scored.source_id, scored.reporter_iso3, scored.partner_iso3, scored.flow,
-        scored.code, scored.nomenclature, scored.line_meaning
-    order by scored.month_number
-    range between 1 preceding and 1 preceding
-)
+        series.nomenclature = contents.nomenclature
+        and series.code = contents.code
+        and series.line_meaning = contents.line_meaning

@@ -28,27 +28,16 @@ fired as (
 -- A score rests on three years of changes, each on the year before.
 rested_on as (
     select
-        fired.rule_id,
-        fired.source_id,
-        fired.reporter_iso3,
-        fired.partner_iso3,
-        fired.flow,
-        fired.code,
+        fired.series_id,
         fired.month_number,
         list(distinct months.source_edition_id order by months.source_edition_id)
             as source_edition_ids
     from fired
     inner join {{ ref('int_trade__monthly_change') }} as months
         on
-            fired.rule_id = months.rule_id
-            and fired.source_id = months.source_id
-            and fired.reporter_iso3 = months.reporter_iso3
-            and fired.partner_iso3 = months.partner_iso3
-            and fired.flow = months.flow
-            and fired.code = months.code
-            and fired.line_meaning = months.line_meaning
+            fired.series_id = months.series_id
             and months.month_number between fired.month_number - 48 and fired.month_number
-    group by all
+    group by fired.series_id, fired.month_number
 ),
 
 -- The first state of knowledge that holds the report.
@@ -94,12 +83,5 @@ select
     '1' as method_version
 from fired
 inner join rested_on
-    on
-        fired.rule_id = rested_on.rule_id
-        and fired.source_id = rested_on.source_id
-        and fired.reporter_iso3 = rested_on.reporter_iso3
-        and fired.partner_iso3 = rested_on.partner_iso3
-        and fired.flow = rested_on.flow
-        and fired.code = rested_on.code
-        and fired.month_number = rested_on.month_number
+    on fired.series_id = rested_on.series_id and fired.month_number = rested_on.month_number
 left join seen on fired.source_edition_id = seen.source_edition_id
