@@ -175,8 +175,8 @@ def test_lines_of_every_national_publisher_are_watched_month_by_month(ask):
             where rule_id = 'line_drop' group by source_id"""
         )
     )
-    assert set(judged) >= {"eurostat_comext", "jp_customs", "uk_hmrc", "us_census"}
-    assert all(judged[source] > 0 for source in judged), judged
+    national = {"eurostat_comext", "jp_customs", "uk_hmrc", "us_census"}
+    assert {source for source, series in judged.items() if series} >= national, judged
     assert ask("select count(*) from mart_alert_series where not is_judged and reason is null") == [
         (0,)
     ]
