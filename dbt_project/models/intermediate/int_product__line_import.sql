@@ -1,6 +1,6 @@
 -- Imports of a trade code by the importer's own lines, where these narrow it to a family of
--- products (ref_product_line): gross weight, and how much of it is the family. Whole years only. The
--- EU is its own reporter here; its imports are those from countries outside.
+-- products (ref_product_line): gross weight, and how much of it is the family. Whole years only.
+-- The EU is its own reporter here; its imports are those from countries outside.
 with families as (
     select
         family_id,
