@@ -23,7 +23,8 @@ _TABLES = {
         flow_source varchar, source_edition_id varchar, source_edition_ids varchar[],
         hs_revision varchar, hs_code varchar, exporter_iso3 varchar, importer_iso3 varchar,
         exporter_reported varchar, importer_reported varchar, reference_year smallint,
-        trade_value_usd double, net_weight_kg double, evidence_grade varchar""",
+        trade_value_usd double, net_weight_kg double, evidence_grade varchar,
+        doubt varchar""",
     "int_trade__edition_choice": """
         vintage_id varchar, material varchar, stage varchar, reference_year smallint,
         flow_source varchar, source_edition_id varchar, source_edition_ids varchar[],
@@ -223,6 +224,7 @@ def test_the_cerium_code_is_of_one_element_by_itself(warehouse):
     assert row["evidence_grade"] == "B"
     # The form is open, so is the content.
     assert row["element_t"] is None
+    assert row["reason"].startswith("which compound it is")
     assert row["element_low_t"] == pytest.approx(0.5 * mass_share("Ce", "Ce(NO3)3+6H2O"))
     assert row["element_high_t"] == pytest.approx(0.5 * mass_share("Ce", "CeO2"))
     assert row["reo_high_t"] == pytest.approx(0.5)
@@ -391,6 +393,17 @@ def test_a_flow_that_nothing_divides_stays_whole(warehouse):
     ]
     assert [row["trade_value_usd"] for row in rows] == [1000, 1000, 1000]
     assert [row["net_weight_kg"] for row in rows] == [500, None, 500]
+
+
+def test_a_flow_in_doubt_is_not_divided_as_its_code_is(warehouse):
+    rows = allocate(
+        warehouse,
+        [flow("AUS", "MYS", hs_code="284610", doubt="probably concentrate", evidence_grade="D")],
+        deposits=[deposit("d", "AUS", 1.0, Ce=0.4, Nd=0.6)],
+    )
+    (row,) = rows
+    assert (row["element"], row["reason"]) == ("ree_unallocated", "probably concentrate")
+    assert row["net_weight_kg"] == 500
 
 
 # Which national lines count

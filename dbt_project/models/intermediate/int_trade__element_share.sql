@@ -26,6 +26,8 @@ pairs as (
         flows.hs_code in (select hs_code from codes)
         and flows.exporter_iso3 is not null
         and flows.importer_iso3 is not null
+        -- What is probably not the good of its code is not divided as that good is.
+        and flows.doubt is null
 ),
 
 -- Step 1: the importer's lines; without them the HS code is one line.

@@ -82,6 +82,7 @@ remainders as (
         greatest(0.0, 1 - coalesce(divided.weight_share, 0)) as weight_share,
         greatest(0.0, 1 - coalesce(divided.value_share, 0)) as value_share,
         case
+            when flows.doubt is not null then flows.doubt
             when divided.lacks_weights
                 then 'no line tells the elements, and weights of the deposits are not published'
             when divided.has_deposits
@@ -177,7 +178,11 @@ select
     flows.net_weight_kg * flows.weight_share_high * content.element_share_high
     / content.element_per_oxide / 1000 as reo_high_t,
     flows.grade as evidence_grade,
-    flows.reason
+    case
+        when flows.reason is not null then flows.reason
+        when content.element_share_low < content.element_share_high
+            then 'which compound it is is not known, so what it contains is low and high only'
+    end as reason
 from rows_of_flows as flows
 left join {{ ref('ref_element_content') }} as content
     on flows.element = content.symbol and flows.line_form = content.form
