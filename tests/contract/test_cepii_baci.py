@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 
 from pipelines.catalog import load_catalog
 from pipelines.errors import DocumentUnreadable, EditionRefused
+from pipelines.settings import Settings
 from pipelines.sources.base import Document, Parsed
 from pipelines.sources.cepii_baci import COUNTRY, PRODUCT, TRADE, parse
 from starter.writers import cepii_baci as writer
@@ -84,10 +86,8 @@ def test_table_of_a_third_party_is_named(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def starter(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("starter")
-    writer.write(reference_data, out)
-    return out
+def starter() -> Path:
+    return Settings().starter / "cepii_baci"
 
 
 def _edition(starter: Path, label: str) -> Parsed:
@@ -164,7 +164,28 @@ def test_starter_magnets_stand_in_two_revisions(starter: Path, reference_data: P
         assert (years.min(), years.max()) == (first, last)
 
 
+def members(folder: Path) -> dict[tuple[str, str], bytes]:
+    """What the zips hold, by edition and name; how years are packed into zips may change."""
+    found: dict[tuple[str, str], bytes] = {}
+    for path in sorted(folder.rglob("*.zip")):
+        with zipfile.ZipFile(path) as zipped:
+            for name in zipped.namelist():
+                content = zipped.read(name)
+                assert found.setdefault((path.parent.name, name), content) == content
+    return found
+
+
 @pytest.mark.slow
+@pytest.mark.exhaustive
+def test_starter_holds_what_its_writer_makes_of_the_original(
+    starter: Path, reference_data: Path, tmp_path: Path
+) -> None:
+    writer.write(reference_data, tmp_path)
+    written, held = members(tmp_path), members(starter)
+    assert written.keys() == held.keys()
+    assert [name for name in held if written[name] != held[name]] == []
+
+
 def test_starter_is_small_and_says_what_it_is(starter: Path) -> None:
     files = [path for path in starter.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 10_000_000
