@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.settings import Settings
 from tests.integration.conftest import PROJECT, monazite
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("starter")]
@@ -51,7 +52,13 @@ with dg.DagsterInstance.get() as instance:
     assert done.returncode == 0, done.stderr
 
 
-def test_definitions_are_wired_without_network_secret_or_database(tmp_path):
+@pytest.fixture(scope="module")
+def unbuilt(tmp_path_factory):
+    """A home where the dbt project is parsed, which takes seconds, and no night has been."""
+    return tmp_path_factory.mktemp("unbuilt")
+
+
+def test_definitions_are_wired_without_network_secret_or_database(unbuilt):
     script = """
 import socket, warnings
 warnings.simplefilter("ignore")
@@ -71,19 +78,23 @@ assert {"raw_production", "raw_trade", "raw_reference", "editions", "staging", "
         "facts", "concentration", "dependency", "release"} <= groups, groups
 """
     env = {k: v for k, v in os.environ.items() if "KEY" not in k and "TOKEN" not in k}
+    before = set(unbuilt.rglob("*.duckdb"))
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={**env, "MONAZITE_HOME": str(tmp_path)},
+        env={**env, "MONAZITE_HOME": str(unbuilt)},
         cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=180,
     )
     assert done.returncode == 0, done.stderr
-    assert not list(tmp_path.rglob("*.duckdb"))
+    assert set(unbuilt.rglob("*.duckdb")) == before
 
 
-def test_seeds_pass_their_own_tests(tmp_path):
+def test_seeds_pass_their_own_tests(unbuilt):
+    # With the settings of a night dbt takes what it has parsed in this home already.
+    settings = Settings(home=unbuilt)
+    settings.build_dir.mkdir(exist_ok=True)
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("monazite-dbt")),
@@ -98,14 +109,17 @@ def test_seeds_pass_their_own_tests(tmp_path):
             "--profiles-dir",
             "dbt_project",
             "--target-path",
-            str(tmp_path / "target"),
+            str(unbuilt / "dbt"),
             "--log-path",
-            str(tmp_path / "logs"),
+            str(unbuilt / "dbt" / "logs"),
         ],
         env={
             **os.environ,
-            "MONAZITE_BUILD_DB": str(tmp_path / "monazite.duckdb"),
-            "MONAZITE_WORK_DB": str(tmp_path / "work.duckdb"),
+            "MONAZITE_RAW": str(settings.build_dir / "raw"),
+            "MONAZITE_BUILD_DB": str(settings.build_dir / "monazite.duckdb"),
+            "MONAZITE_WORK_DB": str(settings.build_dir / "work.duckdb"),
+            "MONAZITE_THREADS": str(settings.threads),
+            "MONAZITE_MEMORY_LIMIT": settings.memory_limit,
         },
         cwd=PROJECT,
         capture_output=True,
