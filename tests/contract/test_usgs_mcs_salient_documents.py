@@ -11,7 +11,7 @@ from pipelines.catalog import Edition
 from pipelines.settings import Settings
 from pipelines.sources.base import Document, Parsed, parts
 from pipelines.sources.usgs_mcs import import_sources, salient
-from pipelines.sources.usgs_mcs.layouts import Layout, sheets
+from pipelines.sources.usgs_mcs.layouts import sheets
 from starter.writers.usgs_mcs_salient import (
     LONG_HEADER,
     critical_chapters,
@@ -23,7 +23,6 @@ from starter.writers.usgs_mcs_salient import (
 pytestmark = pytest.mark.reference
 
 TABLES = {**salient.TABLES, **import_sources.TABLES}
-LAYOUTS = (Layout.SALIENT, Layout.LONG)
 
 
 def parse(label: str, files: list[Path]) -> Parsed:

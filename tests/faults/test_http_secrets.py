@@ -15,6 +15,7 @@ from pipelines.errors import FetchFailed, UsageError
 from pipelines.sources.http import ApiKey, PublisherClient
 from pipelines.sources.redaction import install_log_filter, redact
 from tests.support.asking import ask
+from tests.support.planted import written
 from tests.support.server import Answer, Publisher, file, in_turn
 
 PLANTED = "f00dfeedf00dfeedf00dfeedf00dfeed"
@@ -43,10 +44,6 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     yield caplog
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
-
-
-def written(log: pytest.LogCaptureFixture) -> str:
-    return "\n".join(f"{r.getMessage()} {r.__dict__}" for r in log.records) + log.text
 
 
 def told(error: BaseException | None) -> str:

@@ -27,7 +27,7 @@ from tests.support.nights import (
     small_settings,
     toy_readers,
 )
-from tests.support.planted import Planted, forms, found_in
+from tests.support.planted import Planted, forms, found_in, written
 
 
 def keyed() -> list[str]:
@@ -50,10 +50,6 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     for name in ("", "httpx", "httpcore", "hpack", "stamina", "asyncio", "dagster"):
         caplog.set_level(logging.DEBUG, logger=name)
     return caplog
-
-
-def written(log: pytest.LogCaptureFixture) -> str:
-    return "\n".join(f"{r.getMessage()} {r.__dict__}" for r in log.records) + log.text
 
 
 def test_the_search_finds_what_is_planted(tmp_path: Path, planted: Planted) -> None:

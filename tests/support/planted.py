@@ -1,4 +1,4 @@
-"""Looking for a planted key in everything that a night has written."""
+"""Looking for a planted key in everything that a night has written and logged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import httpx
+import pytest
 
-__all__ = ["Planted", "forms", "found_in"]
+__all__ = ["Planted", "forms", "found_in", "written"]
 
 #: Keys by source id.
 Planted = dict[str, str]
@@ -41,6 +42,11 @@ def found_in(folder: Path, planted: Planted) -> list[str]:
             told += b"\n" + _dumped(path)
         found += [f"key of {s} in {path}" for s, form in wanted if form in told]
     return found
+
+
+def written(log: pytest.LogCaptureFixture) -> str:
+    """Everything that a log holds: messages, arguments and traces."""
+    return "\n".join(f"{r.getMessage()} {r.__dict__}" for r in log.records) + log.text
 
 
 def _dumped(database: Path) -> bytes:
