@@ -24,6 +24,8 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
+# Bytecode is kept: whole runs and tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test test-quick test-all test-live lint format ui starter docs lock clean setup
 
@@ -69,6 +71,7 @@ test-quick: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@told=$$($(BIN)/python -m pytest -qq --collect-only 2>&1) || { echo "$$told"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/mypy dbt_project/models
 	@$(BIN)/lint-imports --no-cache
