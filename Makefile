@@ -57,16 +57,16 @@ ui: $(READY)
 	@$(BIN)/monazite ui
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not exhaustive"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not exhaustive"
 
 test-all: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-live: $(READY)
 	@$(BIN)/python -m pytest -q tests/integration/test_live_night.py
 
 test-quick: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not exhaustive"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not exhaustive"
 
 lint: $(READY)
 	@$(BIN)/ruff check .
