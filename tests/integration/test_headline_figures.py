@@ -185,38 +185,6 @@ def test_no_country_is_lost_to_a_footnote_or_to_na(ask):
     assert not names & {"Japane", "Germany6", "Chinae", "Argentinae", "United States1"}
 
 
-def test_every_mart_row_has_provenance(ask):
-    for mart in (
-        "mart_concentration",
-        "mart_import_dependency",
-        "mart_lookthrough",
-        "mart_stage_bottleneck",
-        "mart_n1_coverage",
-        "mart_trend",
-        "mart_supplier_switch",
-        "mart_policy_exposure",
-        "mart_event_impact",
-        "mart_alerts",
-        "mart_alert_series",
-        "mart_uncertainty",
-        "mart_eu_supply_risk",
-        "mart_scenario_result",
-        "mart_us_risk",
-        "mart_geopolrisk",
-        "mart_stock_cover",
-        "mart_partner_share",
-        "mart_product_content",
-        "mart_unit_value",
-    ):
-        [(orphans,)] = ask(
-            f"""
-            select count(*) from {mart} where row_key not in (
-                select row_key from mart_provenance where mart = '{mart}')
-            """
-        )
-        assert orphans == 0
-
-
 def test_shares_looked_through_sum_to_one_for_every_importer(ask):
     [(importers, direct, through)] = ask(
         """
