@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -90,6 +91,7 @@ def starter() -> Path:
     return Settings().starter / "cepii_baci"
 
 
+@cache
 def _edition(starter: Path, label: str) -> Parsed:
     edition = load_catalog().source("cepii_baci").edition(label)
     return parse(edition, [Document.of(path) for path in sorted((starter / label).glob("*.zip"))])
