@@ -247,6 +247,43 @@ def test_exposure_of_the_mart_is_that_of_the_macro(ask):
     assert apart < 1e-9
 
 
+def test_a_cut_from_outside_leaves_the_union_what_it_leaves_its_members(ask):
+    rows = ask(
+        """
+        select
+            scenario_id,
+            sum(case importer_iso3 when 'EU27' then gap_quantity end),
+            sum(gap_quantity) filter (where is_eu27),
+            sum(case importer_iso3 when 'EU27' then offset_spare_quantity end),
+            sum(offset_spare_quantity) filter (where is_eu27)
+        from mart_scenario_result
+        inner join dim_country on importer_iso3 = country_iso3
+        group by scenario_id
+        """
+    )
+    assert len(rows) >= 5
+    for _, gap, of_members, spare, spare_of_members in rows:
+        assert gap == pytest.approx(of_members)
+        assert spare == pytest.approx(spare_of_members)
+
+
+def test_a_scenario_rests_on_the_flows_of_everybody(ask):
+    row_sets = ask(
+        """
+        select distinct marts.scenario_id, sources.row_set
+        from mart_scenario_result as marts
+        inner join mart_provenance as sources
+            on marts.row_key = sources.row_key and sources.mart = 'mart_scenario_result'
+        """
+    )
+    assert len(row_sets) == len(ask("select scenario_id from ref_scenario"))
+    for _, row_set in row_sets:
+        [(buyers,)] = ask(
+            f"select count(distinct importer_iso3) from fct_trade_flow where {row_set}"
+        )
+        assert buyers > 50
+
+
 def test_rare_earth_mines_without_the_largest(ask):
     found = dict(
         ask(

@@ -18,6 +18,8 @@ from pipelines.settings import PROJECT_ROOT
 __all__ = ["create_measures", "render"]
 
 _MACROS = PROJECT_ROOT / "dbt_project" / "macros"
+#: What the macros of measures write into their SQL, all in refusals.sql.
+_REFUSALS = ("refused", "unless", "unknown_areas", "with_members")
 
 
 def _module(file: Path, **context: Any) -> Any:
@@ -29,7 +31,12 @@ def _module(file: Path, **context: Any) -> Any:
 
 def create_measures(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> None:
     """Create all macros of measures, as the project's ``on-run-start`` does."""
-    context = {"run_query": connection.execute, "target": SimpleNamespace(schema=schema)}
+    refusals = _module(_MACROS / "refusals.sql")
+    context = {
+        "run_query": connection.execute,
+        "target": SimpleNamespace(schema=schema),
+        **{name: getattr(refusals, name) for name in _REFUSALS},
+    }
     # measures first: the others use them.
     for file in sorted(_MACROS.glob("*measures.sql"), key=lambda f: (f.stem != "measures", f.stem)):
         getattr(_module(file, **context), f"create_{file.stem}")()

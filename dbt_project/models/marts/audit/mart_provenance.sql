@@ -435,16 +435,22 @@ alert_reports as (
     from alert_months
 ),
 
+-- Spare capacity, its parts and the price follow from the imports of everybody.
 scenario_flows as (
     select
         'mart_scenario_result' as mart,
         marts.row_key,
         cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
+        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
         marts.source_edition_id,
         'flows' as role,
         'reconciled flows > cut > offsets > gap' as method_chain
-    from {{ ref('mart_scenario_result') }} as marts
+    from (
+        select
+            *,
+            'WLD' as geo_iso3
+        from {{ ref('mart_scenario_result') }}
+    ) as marts
     inner join codes on marts.material = codes.material and marts.stage = codes.stage
 ),
 

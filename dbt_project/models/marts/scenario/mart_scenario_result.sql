@@ -1,4 +1,5 @@
 -- depends_on: {{ ref('mart_import_dependency') }}
+-- depends_on: {{ ref('dim_country') }}
 -- What the cuts of ref_scenario would leave importers without, by the table macro that analysts
 -- call with parameters of their own.
 {% set scenarios = run_query("select * from " ~ ref("ref_scenario")).rows if execute else [] %}
@@ -17,7 +18,7 @@ with results as (
             months := {{ scenario.months }},
             spare_capacity := {{ scenario.spare_capacity }},
             stock_months := {{ scenario.stock_months }},
-            partners := string_split('{{ scenario.partners or '' }}', ';'),
+            partners := {{ (scenario.partners or '').split(';') | reject('equalto', '') | list }},
             quantity_basis := '{{ scenario.quantity_basis }}',
             elasticity_low := {{ scenario.elasticity_low }},
             elasticity_high := {{ scenario.elasticity_high }}
@@ -33,7 +34,7 @@ select
     scenarios.material,
     scenarios.stage,
     scenarios.reference_year,
-    scenarios.quantity_basis as basis,
+    results.basis,
     'latest' as vintage_id,
     results.flow_source,
     results.source_edition_id,
@@ -47,7 +48,9 @@ select
     results.gap_share_of_consumption,
     case
         when results.gap_share_of_consumption is null
-            then 'no net import reliance is published for this importer, material, stage and year'
+            then
+                'net import reliance of this importer, material, stage and year is neither '
+                || 'published nor can it be balanced'
     end as reason,
     results.covered_days,
     results.is_served_first,
