@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from pipelines.publish.sql import literal, text_list
 
 __all__ = ["Cut", "show_scenario"]
 
-_COUNTRY = re.compile(r"^[A-Z][A-Z0-9]{2,3}$")
-
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """The parameters of the macro ``scenario``; docs/methods/scenario.md says what each does.
 
-    :ivar countries: whose exports are cut, ISO 3166-1 alpha-3.
+    :ivar countries: whose exports are cut, ISO 3166-1 alpha-3 or EU27 for its members.
     :ivar year: whose trade is taken; None for the newest.
+    :ivar partners: importers served first, in the same codes.
+    :ivar basis: ``gross_t`` or ``usd``; None for the one that is held, tonnes first.
     """
 
     countries: Sequence[str]
@@ -51,15 +51,18 @@ def show_scenario(
     :param importers: only these; all where empty.
     :raises UsageError: a parameter cannot be, or the release holds no imports to cut.
     """
-    for country in (*cut.countries, *cut.partners, *importers):
-        if not _COUNTRY.fullmatch(country):
-            raise UsageError(
-                f"{country!r} is not a country code", remedy="write ISO 3166-1 alpha-3, such as CHN"
-            )
-    if cut.elasticity_high < cut.elasticity_low:
-        raise UsageError("the high elasticity is below the low one")
+    for name in ("spare_capacity", "stock_months"):
+        if not math.isfinite(getattr(cut, name)):
+            raise UsageError(f"{name} is {getattr(cut, name)}", remedy="give a finite number")
+    if not 0 < cut.elasticity_low <= cut.elasticity_high < math.inf:
+        raise UsageError(
+            f"--elasticity is {cut.elasticity_low:g} to {cut.elasticity_high:g}",
+            remedy="give two finite numbers above 0, the smaller first",
+        )
     with open_release(read_settings(), release) as connection:
-        stage, year, basis = _held(connection, cut)
+        _check_areas(connection, (*cut.countries, *cut.partners, *importers))
+        stage, year, basis = held = _held(connection, cut)
+        _check_importers(connection, importers, cut.material, held)
         chosen = (
             f"importer_iso3 in ({', '.join(map(literal, importers))})"
             if importers
@@ -91,13 +94,62 @@ def show_scenario(
             order by gap_quantity desc, importer_iso3
         """  # noqa: S608 - texts are literals
         rows = run_query(connection, sql, form or Format.TABLE, out)
+        # A reader that stops early makes the number of rows written 0.
+        is_lost = bool(rows) or bool(connection.execute(sql).fetchone())
     unit = "tonnes, gross" if basis == "gross_t" else "USD"
+    loses = "" if is_lost else "; nobody loses any imports"
     sys.stderr.write(
         f"{cut.material}, {stage}, trade of {year}, {unit}; {cut.fraction:.0%} of the exports of "
-        f"{', '.join(cut.countries)} missing for {cut.months:g} months. An assumption, no forecast"
-        f"{f'; {rows:,} rows written to {out}' if out else ''}.\n"
+        f"{', '.join(cut.countries)} missing for {cut.months:g} months{loses}. An assumption, no "
+        f"forecast{f'; {rows:,} rows written to {out}' if out else ''}.\n"
     )
     return 0
+
+
+def _check_areas(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> None:
+    """:raises UsageError: a code is of no country that the release knows, nor EU27."""
+    known = {
+        row[0]
+        for row in connection.execute(
+            "select country_iso3 from dim_country where country_iso3 != 'WLD'"
+        ).fetchall()
+    }
+    for code in codes:
+        if code not in known:
+            raise UsageError(
+                f"{code!r} is no country of this release",
+                remedy="write ISO 3166-1 alpha-3, such as CHN, or EU27; "
+                '`monazite sql "select country_iso3, country_name from dim_country"` lists all',
+            )
+
+
+def _check_importers(
+    connection: duckdb.DuckDBPyConnection,
+    importers: Sequence[str],
+    material: str,
+    held: tuple[str, int, str],
+) -> None:
+    """:raises UsageError: no imports of one of them are held at this stage, year and basis."""
+    found = {
+        row[0]
+        for row in connection.execute(
+            """
+            select distinct importer_iso3
+            from mart_import_dependency
+            where
+                material = ? and stage = ? and reference_year = ? and basis = ?
+                and vintage_id = 'latest'
+            """,
+            [material, *held],
+        ).fetchall()
+    }
+    for importer in importers:
+        if importer not in found:
+            stage, year, basis = held
+            raise UsageError(
+                f"no imports of {material} ({stage}, {basis}) by {importer} are held for {year}",
+                remedy="leave out --importer to see everybody who loses, or choose another --year",
+            )
 
 
 def _held(connection: duckdb.DuckDBPyConnection, cut: Cut) -> tuple[str, int, str]:
