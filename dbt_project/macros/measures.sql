@@ -5,40 +5,83 @@
 
     `quantities` is a list of non-negative numbers in one unit, one a supplier, without nulls;
     `residual` is the quantity of suppliers that the publisher does not name ("Other").
-    A measure of nothing (empty list, or only zeros) is null, never zero.
+    A measure of nothing (empty list, or only zeros) is null, never zero, and so is that of a list
+    with a null or negative member, which says nothing of the whole.
 -#}
+{#- True where no member of any list is null or negative and lists are of like length; else null or
+    false. -#}
+{% macro sound(lists) -%}
+{%- set conditions = [] -%}
+{%- for members in lists -%}
+{%- do conditions.append("list_min(" ~ members ~ ") >= 0") -%}
+{%- do conditions.append("list_count(" ~ members ~ ") = len(" ~ lists[0] ~ ")") -%}
+{%- do conditions.append("len(" ~ members ~ ") = len(" ~ lists[0] ~ ")") if not loop.first -%}
+{%- endfor -%}
+{{ conditions | join(" and ") }}
+{%- endmacro %}
+
 {% macro create_measures() -%}
     {%- set macros = [
         "hhi(quantities, residual := 0.0) as
-            list_sum(list_transform(quantities, lambda q: power(q, 2)))
-            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+            case
+                when residual >= 0 and " ~ sound(["quantities"]) ~ "
+                    then
+                        list_sum(list_transform(quantities, lambda q: power(q, 2)))
+                        / nullif(power(list_sum(quantities) + residual, 2), 0)
+            end",
         "hhi_high(quantities, residual := 0.0) as
-            (list_sum(list_transform(quantities, lambda q: power(q, 2))) + residual * residual)
-            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+            case
+                when residual >= 0 and " ~ sound(["quantities"]) ~ "
+                    then
+                        (
+                            list_sum(list_transform(quantities, lambda q: power(q, 2)))
+                            + residual * residual
+                        )
+                        / nullif(power(list_sum(quantities) + residual, 2), 0)
+            end",
         "hhi_high_ordered(quantities, residual := 0.0) as
-            (
-                list_sum(list_transform(quantities, lambda q: power(q, 2)))
-                + coalesce(
-                    floor(residual / nullif(list_min(quantities), 0))
-                    * power(list_min(quantities), 2)
-                    + power(
-                        residual
-                        - floor(residual / nullif(list_min(quantities), 0)) * list_min(quantities),
-                        2
-                    ),
-                    residual * residual
-                )
-            )
-            / nullif(power(list_sum(quantities) + residual, 2), 0)",
+            case
+                when residual >= 0 and " ~ sound(["quantities"]) ~ "
+                    then
+                        (
+                            list_sum(list_transform(quantities, lambda q: power(q, 2)))
+                            + coalesce(
+                                floor(residual / nullif(list_min(quantities), 0))
+                                * power(list_min(quantities), 2)
+                                + power(
+                                    residual
+                                    - floor(residual / nullif(list_min(quantities), 0))
+                                    * list_min(quantities),
+                                    2
+                                ),
+                                residual * residual
+                            )
+                        )
+                        / nullif(power(list_sum(quantities) + residual, 2), 0)
+            end",
         "hhi_norm(index_value, n) as
             case when n > 1 then (index_value - 1.0 / n) / (1 - 1.0 / n) end",
         "n_eff(index_value) as 1.0 / nullif(index_value, 0)",
         "cr(quantities, k, residual := 0.0) as
-            list_sum(list_slice(list_reverse_sort(cast(quantities as double [])), 1, k))
-            / nullif(list_sum(cast(quantities as double [])) + residual, 0)",
+            case
+                when
+                    k >= 1 and k = floor(k) and residual >= 0
+                    and " ~ sound(["quantities"]) ~ "
+                    then
+                        list_sum(
+                            list_slice(
+                                list_reverse_sort(cast(quantities as double [])),
+                                1,
+                                cast(k as bigint)
+                            )
+                        )
+                        / nullif(list_sum(cast(quantities as double [])) + residual, 0)
+            end",
         "entropy(quantities) as
             case
-                when list_sum(cast(quantities as double [])) > 0
+                when
+                    list_sum(cast(quantities as double [])) > 0
+                    and " ~ sound(["quantities"]) ~ "
                     then
                         greatest(
                             0,
@@ -58,13 +101,17 @@
                         / ln(len(list_filter(quantities, lambda q: q > 0)))
             end",
         "gini(quantities) as
-            list_sum(
-                list_transform(
-                    list_sort(quantities),
-                    lambda q, k: (2 * k - len(quantities) - 1) * q
-                )
-            )
-            / nullif(len(quantities) * list_sum(quantities), 0)",
+            case
+                when " ~ sound(["quantities"]) ~ "
+                    then
+                        list_sum(
+                            list_transform(
+                                list_sort(quantities),
+                                lambda q, k: (2 * k - len(quantities) - 1) * q
+                            )
+                        )
+                        / nullif(len(quantities) * list_sum(quantities), 0)
+            end",
         "net_import_reliance(production, consumption) as
             case
                 when consumption > 0 and production is not null
@@ -91,12 +138,16 @@
                 + (1 - correlation) * sum_of_squared_spreads
             ) / power(nullif(total, 0), 2)))",
         "reallocation(shares_before, shares_after) as
-            0.5 * list_sum(
-                list_transform(
-                    list_zip(shares_before, shares_after),
-                    lambda pair: abs(coalesce(pair[1], 0) - coalesce(pair[2], 0))
-                )
-            )",
+            case
+                when " ~ sound(["shares_before", "shares_after"]) ~ "
+                    then
+                        0.5 * list_sum(
+                            list_transform(
+                                list_zip(shares_before, shares_after),
+                                lambda pair: abs(pair[1] - pair[2])
+                            )
+                        )
+            end",
         "consumption_share(import_reliance, share_of_imports) as
             import_reliance * share_of_imports",
         "exceeds(threshold, central, low, high) as
@@ -112,23 +163,27 @@
             and hhi_world_exports > least_hhi_world_exports
             and imports_to_exports > least_ratio",
         "ols_slope(xs, ys) as
-            list_sum(
-                list_transform(
-                    list_zip(cast(xs as double []), cast(ys as double [])),
-                    lambda pair:
-                    (pair[1] - list_avg(cast(xs as double [])))
-                    * (pair[2] - list_avg(cast(ys as double [])))
-                )
-            )
-            / nullif(
-                list_sum(
-                    list_transform(
-                        cast(xs as double []),
-                        lambda x: power(x - list_avg(cast(xs as double [])), 2)
-                    )
-                ),
-                0
-            )",
+            case
+                when len(xs) = list_count(ys) and list_count(xs) = len(ys)
+                    then
+                        list_sum(
+                            list_transform(
+                                list_zip(cast(xs as double []), cast(ys as double [])),
+                                lambda pair:
+                                (pair[1] - list_avg(cast(xs as double [])))
+                                * (pair[2] - list_avg(cast(ys as double [])))
+                            )
+                        )
+                        / nullif(
+                            list_sum(
+                                list_transform(
+                                    cast(xs as double []),
+                                    lambda x: power(x - list_avg(cast(xs as double [])), 2)
+                                )
+                            ),
+                            0
+                        )
+            end",
         "robust_z(figure, history, least_mad := 0.05, least_n := 24) as
             case
                 when list_count(history) >= least_n
@@ -174,14 +229,22 @@
                     then least(1.0, greatest(0.0, (2.5 - political_stability) / 5))
             end",
         "hhi_wgi(shares, risks, trade_parameters) as
-            list_sum(
-                list_transform(
-                    list_zip(shares, risks, trade_parameters),
-                    lambda s: power(s[1], 2) * s[2] * s[3]
-                )
-            )",
+            case
+                when " ~ sound(["shares", "risks", "trade_parameters"]) ~ "
+                    then
+                        list_sum(
+                            list_transform(
+                                list_zip(shares, risks, trade_parameters),
+                                lambda s: power(s[1], 2) * s[2] * s[3]
+                            )
+                        )
+            end",
         "eu_supply_risk(hhi_wgi_gs, hhi_wgi_eu, import_reliance, eol_rir, substitution_index) as
             case
+                when
+                    hhi_wgi_gs < 0 or hhi_wgi_eu < 0 or substitution_index < 0
+                    or not eol_rir between 0 and 1
+                    then null
                 when hhi_wgi_gs is null then hhi_wgi_eu
                 when hhi_wgi_eu is null then hhi_wgi_gs
                 when import_reliance is not null

@@ -144,6 +144,76 @@ def test_a_measure_of_nothing_is_null_not_zero(expression: str) -> None:
     assert measure(expression) is None
 
 
+FLAWED = ("[1, null, 3]", "[1, -1, 3]", "[null]", "[-1]", "null::double[]")
+
+
+@pytest.mark.parametrize("flawed", FLAWED)
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "hhi({})",
+        "hhi_high({})",
+        "hhi_high_ordered({})",
+        "cr({}, 2)",
+        "entropy({})",
+        "evenness({})",
+        "gini({})",
+        "hhi_wgi({}, [1, 1, 1], [1, 1, 1])",
+        "hhi_wgi([1, 1, 1], {}, [1, 1, 1])",
+        "hhi_wgi([1, 1, 1], [1, 1, 1], {})",
+        "reallocation({}, [1, 1, 1])",
+        "reallocation([1, 1, 1], {})",
+    ],
+)
+def test_a_list_with_a_null_or_negative_member_has_no_measure(expression, flawed):
+    assert measure(expression.format(flawed)) is None
+
+
+@pytest.mark.parametrize("name", ["hhi", "hhi_high", "hhi_high_ordered"])
+@pytest.mark.parametrize("rest", ["-1.0", "null"])
+def test_a_residual_below_zero_or_unknown_has_no_measure(name, rest):
+    assert measure(f"{name}([1.0, 2.0], {rest})") is None
+    assert measure(f"cr([1.0, 2.0], 1, {rest})") is None
+
+
+@pytest.mark.parametrize("k", ["-1", "0", "1.5", "null"])
+def test_so_many_largest_are_a_whole_number_from_one_on(k):
+    assert measure(f"cr([3, 2, 1], {k})") is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "hhi_wgi([0.6, 0.4], [5, 5], [1])",
+        "hhi_wgi([0.6, 0.4], [5], [1, 1])",
+        "hhi_wgi([0.6], [5, 5], [1, 1])",
+        "reallocation([0.5, 0.5], [1])",
+        "ols_slope([1, 2, 3], [1, 2])",
+        "ols_slope([1, 2, 3], [1, null, 3])",
+        "ols_slope([1, null, 3], [1, 2, 3])",
+    ],
+)
+def test_lists_that_do_not_fit_each_other_have_no_measure(expression):
+    assert measure(expression) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "eu_supply_risk(4.6, null, null, 2, 0.97)",
+        "eu_supply_risk(4.6, null, null, -0.1, 0.97)",
+        "eu_supply_risk(4.6, null, null, 0.01, -0.97)",
+        "eu_supply_risk(-4.6, null, null, 0.01, 0.97)",
+        "eu_supply_risk(4.6, -1, 0.5, 0.01, 0.97)",
+        "eu_supply_risk(4.6, 2, null, 0.01, 0.97)",
+        "eu_supply_risk(4.6, null, null, null, 0.97)",
+        "eu_supply_risk(null, null, 0.5, 0.01, 0.97)",
+    ],
+)
+def test_supply_risk_of_what_cannot_be_is_null(expression):
+    assert measure(expression) is None
+
+
 @pytest.mark.parametrize(
     ("z", "before", "stopped", "level"),
     [
