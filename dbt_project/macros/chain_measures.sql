@@ -3,11 +3,20 @@
     holds at one step was made from what its origins held at the step before. They read the shares
     of mart_lookthrough, or of any table with its columns vintage_id, material, stage,
     reference_year, importer_iso3, origin_iso3, universe and lookthrough_share, those of the supply.
-    A chain has at most as many steps as there are stages.
+    A chain has at most as many steps as there are stages. `countries` may name EU27 for its members
+    (`areas` says which those are); a set of nobody, or with a name that is not known, is refused.
 -#}
-{% macro chain_of_steps(figures, columns) -%}
+{% macro chain_of_steps(figures, columns, countries=none) -%}
+    {%- if countries %}
+    sets as (
+        select {{ with_members(countries) }} as chosen
+    ),
+    {%- endif %}
     held as (
         select
+            {%- if countries %}
+            list_contains(sets.chosen, shares.origin_iso3) as is_of_set,
+            {%- endif %}
             shares.vintage_id,
             steps.chain_id,
             steps.step_order,
@@ -20,7 +29,23 @@
         from query_table(lookthrough) as shares
         inner join ref_chain_step as steps
             on shares.material = steps.material and shares.stage = steps.stage
+        {%- if countries %}
+        cross join sets
+        {%- endif %}
         where shares.universe = 'supply'
+        {%- if countries %}
+        union all by name
+        {{ refused(
+            [
+                unless("len(" ~ countries ~ ") > 0", countries, "at least one country"),
+                unknown_areas(countries)
+            ],
+            [
+                "is_of_set", "vintage_id", "chain_id", "step_order", "reference_year", "material",
+                "stage", "importer_iso3", "origin_iso3", "lookthrough_share"
+            ]
+        ) }}
+        {%- endif %}
     ),
     {%- for step in range(1, 5) %}
     {%- if step > 1 %}
@@ -76,7 +101,7 @@
     sum(
         held.lookthrough_share
         * case
-            when list_contains(countries, held.origin_iso3) then 0
+            when held.is_of_set then 0
             else {{ "1" if step == 1 else "coalesce(earlier.free_share, 1)" }}
         end
     ) as free_share
@@ -100,8 +125,12 @@
 {% macro create_chain_measures() -%}
     {%- do run_query(
         "create or replace macro " ~ target.schema
-        ~ ".any_stage_exposure(countries, lookthrough := 'mart_lookthrough') as table with "
-        ~ chain_of_steps(free_of_the_set, "greatest(0, 1 - free_share) as any_stage_exposure")
+        ~ ".any_stage_exposure(
+            countries, lookthrough := 'mart_lookthrough', areas := 'dim_country'
+        ) as table with "
+        ~ chain_of_steps(
+            free_of_the_set, "greatest(0, 1 - free_share) as any_stage_exposure", "countries"
+        )
     ) %}
     {%- do run_query(
         "create or replace macro " ~ target.schema

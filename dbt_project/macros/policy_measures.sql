@@ -4,7 +4,8 @@
     with the same columns, so that a house can ask its own register; the names are parameters
     because DuckDB looks a table up when a macro is made, and they are made before the tables.
     `covered_part` is the reader's own assumption: what part of a line that is controlled in part
-    falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm.
+    falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm. What cannot
+    be is refused by the branch that refusals.sql adds to the days asked.
     Trade of more than `years_back` years before the day says nothing of it.
 -#}
 {% macro controls_on_dates(only_exports=true) -%}
@@ -221,19 +222,49 @@
     from by_importer
 {%- endmacro %}
 
+{% macro asked_days(days, messages) -%}
+    days as (
+        select {{ days }} as as_of_date
+        union all
+        {{ refused(messages, ["as_of_date"]) }}
+    )
+{%- endmacro %}
+
 {% macro create_policy_measures() -%}
     {%- set choices = "years_back := 5, vintage := 'latest', "
         ~ "shares := 'mart_import_dependency', controls := 'dim_control'" -%}
+    {%- set one_day = unless("as_of is not null", "as_of", "a day") -%}
+    {%- set assumed = [
+        unless(
+            "covered_part is null or covered_part between 0 and 1",
+            "covered_part", "the part of a line under control, 0 to 1, or nothing"
+        ),
+        unless("years_back >= 0", "years_back", "a number of years, 0 or more")
+    ] -%}
     {%- set macros = [
         "policy_exposure(as_of, covered_part := null, " ~ choices ~ ") as table
-            with days as (select cast(as_of as date) as as_of_date),
+            with " ~ asked_days("cast(as_of as date)", [one_day] + assumed) ~ ",
             " ~ exposure_of_importers(),
         "policy_exposure_on(dates, covered_part := null, " ~ choices ~ ")
             as table
-            with days as (select unnest(cast(dates as date [])) as as_of_date),
+            with " ~ asked_days(
+                "unnest(cast(dates as date []))",
+                [
+                    unless(
+                        "coalesce(list_count(dates) = len(dates), true)",
+                        "dates", "days, none of them null"
+                    )
+                ] + assumed
+            ) ~ ",
             " ~ exposure_of_importers(),
         "policy_alerts(as_of, within_days := 90, controls := 'dim_control') as table
-            with days as (select cast(as_of as date) as as_of_date),
+            with " ~ asked_days(
+                "cast(as_of as date)",
+                [
+                    one_day,
+                    unless("within_days >= 0", "within_days", "a number of days, 0 or more")
+                ]
+            ) ~ ",
             " ~ controls_on_dates(only_exports=false) ~ "
             select
                 event_id,

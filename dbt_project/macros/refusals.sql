@@ -25,7 +25,7 @@ where case when message is not null then error(message) else false end
     (
         select
             '{{ parameter }} names ' || string_agg(coalesce(name, 'null'), ', ' order by name)
-            || ': give ISO 3166-1 alpha-3 codes that dim_country has, such as CHN, or EU27'
+            || ': give ISO 3166-1 alpha-3 codes that ' || areas || ' has, such as CHN, or EU27'
         from (select unnest(cast({{ parameter }} as varchar [])) as name) as named
         where
             name is null

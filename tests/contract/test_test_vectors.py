@@ -260,6 +260,10 @@ def test_looking_through_one_stage_and_two(vectors):
         )
         connection.register("shares", shares.to_arrow())
         connection.execute("create table mart_lookthrough as from shares")
+        connection.execute(
+            "create table dim_country as "
+            "select distinct origin_iso3 as country_iso3, false as is_eu27 from shares"
+        )
         origins = dict(
             connection.execute(
                 "select origin_iso3, origin_share from origins_through_stages() "

@@ -349,6 +349,11 @@ def warehouse():
     with duckdb.connect() as connection:
         create_measures(connection)
         connection.execute(CHAIN)
+        connection.execute(
+            "create table dim_country as select * from (values ('C00', true), ('C01', true),"
+            " ('C02', false), ('C03', false), ('EU27', false), ('WLD', false))"
+            " as areas (country_iso3, is_eu27)"
+        )
         yield connection
 
 
@@ -372,7 +377,7 @@ def test_exposure_grows_with_the_set_and_is_no_less_than_at_one_stage(warehouse:
     )
     warehouse.register("mart_lookthrough", shares.to_arrow())
     names = [f"C{k:02}" for k in range(n)]
-    chosen = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
+    chosen = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=2))
     smaller, larger = _exposure(warehouse, chosen[:-1]), _exposure(warehouse, chosen)
     at_one = {
         (material, importer): share
@@ -387,12 +392,30 @@ def test_exposure_grows_with_the_set_and_is_no_less_than_at_one_stage(warehouse:
         assert exposure >= at_one.get(key, 0) - 1e-9
 
 
-def test_an_empty_set_exposes_nobody_and_all_countries_expose_all(warehouse: Any):
+def test_all_countries_expose_all_and_the_union_is_its_members(warehouse: Any):
     shares = _shares_at(1, (np.array([9.0, 1.0, 0.0]), np.array([[0, 1, 4.0], [0, 0, 1], [0] * 3])))
     warehouse.register("mart_lookthrough", shares.to_arrow())
-    assert set(_exposure(warehouse, []).values()) == {0}
     everybody = ["C00", "C01", "C02"]
     assert all(e == near(1) for e in _exposure(warehouse, everybody).values())
+    union = _exposure(warehouse, ["EU27"])
+    assert union == _exposure(warehouse, ["C00", "C01"])
+    assert max(union.values()) > 0
+
+
+@pytest.mark.parametrize("named", ["['XXX']", "['c00']", "['C00', null]", "['WLD']", "[]", "null"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "from {}",
+        "select count(*) from {}",
+        "from {} where importer_iso3 = 'C01' and material = 's1' and n_stages = 1",
+    ],
+)
+def test_a_set_of_nobody_known_is_refused(warehouse: Any, named: str, asked: str):
+    shares = _shares_at(1, (np.array([9.0, 1.0, 0.0]), np.array([[0, 1, 4.0], [0, 0, 1], [0] * 3])))
+    warehouse.register("mart_lookthrough", shares.to_arrow())
+    with pytest.raises(duckdb.InvalidInputException, match=r"countries (names|is) .*: give"):
+        warehouse.execute(asked.format(f"any_stage_exposure({named})")).fetchall()
 
 
 def test_origins_at_the_first_stage_sum_to_one_and_name_what_is_not_known(warehouse: Any):

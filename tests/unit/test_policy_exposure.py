@@ -119,6 +119,37 @@ def test_magnets_are_an_interval_until_the_reader_assumes_a_part(database):
     assert assumed["evidence_grade"] == "D"
 
 
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("policy_exposure('2025-06-01', covered_part := 2)", "covered_part is 2: .* 0 to 1"),
+        ("policy_exposure('2025-06-01', covered_part := 85)", "covered_part is 85: .* 0 to 1"),
+        ("policy_exposure('2025-06-01', covered_part := -2)", "covered_part is -2: .* 0 to 1"),
+        ("policy_exposure('2025-06-01', covered_part := 'nan'::double)", "covered_part is nan"),
+        ("policy_exposure('2025-06-01', years_back := -1)", "years_back is -1"),
+        ("policy_exposure('2025-06-01', years_back := null)", "years_back is null"),
+        ("policy_exposure(null)", "as_of is null"),
+        ("policy_exposure_on([date '2025-06-01'], covered_part := 2)", "covered_part is 2"),
+        ("policy_exposure_on([date '2025-06-01', null])", "dates is .*: give days"),
+        ("policy_alerts('2025-06-01', within_days := -1)", "within_days is -1"),
+        ("policy_alerts(null)", "as_of is null"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["from {}", "select count(*) from {}"])
+def test_a_parameter_that_cannot_be_is_refused(database, call, named, asked):
+    with pytest.raises(duckdb.InvalidInputException, match=named):
+        database.execute(asked.format(call)).fetchall()
+
+
+def test_it_is_refused_whatever_is_asked_of_the_rows(database):
+    with pytest.raises(duckdb.InvalidInputException, match="covered_part is 85"):
+        database.execute(
+            """select share_under_control from policy_exposure('2025-06-01', covered_part := 85)
+            where importer_iso3 = 'EU27' and material = 'permanent_magnets' and basis = 'usd'
+                and as_of_date = date '2025-06-01'"""
+        ).fetchall()
+
+
 def test_a_control_concerns_only_whom_it_targets(database):
     japan = ask(database, "policy_exposure('2026-02-01')", "JPN", "permanent_magnets")
     europe = ask(database, "policy_exposure('2026-02-01')", "EU27", "permanent_magnets")

@@ -2,6 +2,7 @@
 -- published in the weight of the trade, shares of the importer's supply; elsewhere only what trade
 -- alone allows, as bounds on the shares of its imports.
 -- depends_on: {{ ref('ref_chain_step') }}
+-- depends_on: {{ ref('dim_country') }}
 {% set shares = ref('int_lookthrough__shares') %}
 with exposure as (
     select
