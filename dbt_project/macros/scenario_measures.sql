@@ -224,7 +224,7 @@
             gap / nullif(imports, 0) as gap_share_of_imports,
             gap / nullif(imports, 0) * import_reliance as gap_share_of_consumption,
             -- How long the stock would carry the loss that spare capacity does not make up for.
-            case when to_carry > 0 then months * offset_stock / to_carry * 365.0 / 12 end
+            case when to_carry > 0 then offset_stock / to_carry * months * 365.0 / 12 end
                 as covered_days,
             is_served_first,
             price.low as world_ln_price_change_low,
