@@ -25,6 +25,20 @@ with results as (
         ) as found
     {{ "union all" if not loop.last }}
     {% endfor %}
+),
+
+-- The share of consumption rests on the editions of net import reliance as well.
+reliances as (
+    select
+        importer_iso3,
+        material,
+        stage,
+        reference_year,
+        basis,
+        list_distinct(flatten(list(source_edition_ids))) as source_edition_ids
+    from {{ ref('mart_import_dependency') }}
+    where vintage_id = 'latest' and import_reliance is not null
+    group by importer_iso3, material, stage, reference_year, basis
 )
 
 select
@@ -38,7 +52,13 @@ select
     'latest' as vintage_id,
     results.flow_source,
     results.source_edition_id,
-    [results.source_edition_id] as source_edition_ids,
+    case
+        when results.gap_share_of_consumption is null then [results.source_edition_id]
+        else
+            list_sort(list_distinct(
+                list_append(reliances.source_edition_ids, results.source_edition_id)
+            ))
+    end as source_edition_ids,
     results.imports_quantity,
     results.loss_quantity,
     results.offset_spare_quantity,
@@ -61,3 +81,10 @@ select
     '1' as method_version
 from results
 inner join {{ ref('ref_scenario') }} as scenarios using (scenario_id)
+left join reliances
+    on
+        results.importer_iso3 = reliances.importer_iso3
+        and scenarios.material = reliances.material
+        and scenarios.stage = reliances.stage
+        and scenarios.reference_year = reliances.reference_year
+        and results.basis = reliances.basis
