@@ -4,8 +4,8 @@
     with the same columns, so that a house can ask its own register; the names are parameters
     because DuckDB looks a table up when a macro is made, and they are made before the tables.
     `covered_part` is the reader's own assumption: what part of a line that is controlled in part
-    falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm. What cannot
-    be is refused by the branch that refusals.sql adds to the days asked.
+    falls under the control (0 to 1), such as the part of magnets that hold Dy, Tb or Sm.
+    What cannot be is refused by the branch that refusals.sql adds to the days asked.
     Trade of more than `years_back` years before the day says nothing of it.
 -#}
 {% macro controls_on_dates(only_exports=true) -%}
@@ -236,7 +236,7 @@
     {%- set one_day = unless("as_of is not null", "as_of", "a day") -%}
     {%- set assumed = [
         unless(
-            "covered_part is null or covered_part between 0 and 1",
+            "covered_part is null or cast(covered_part as double) between 0 and 1",
             "covered_part", "the part of a line under control, 0 to 1, or nothing"
         ),
         unless("years_back >= 0", "years_back", "a number of years, 0 or more")
