@@ -5,7 +5,7 @@
     as well, so that no filter takes the row away first.
 -#}
 {% macro refused(messages, columns) -%}
-select {% for column in columns %}error(message) as {{ column }}{{ ", " if not loop.last }}{% endfor %}
+select error(message) as {{ columns | join(", error(message) as ") }}
 from (select unnest([{{ messages | join(", ") }}]) as message) as refusals
 where case when message is not null then error(message) else false end
 {%- endmacro %}
