@@ -1,4 +1,4 @@
-"""Shares of sets of countries and GeoPolRisk, on a few rows of what they rest on."""
+"""Shares of sets of countries, on a few rows of what they rest on."""
 
 from __future__ import annotations
 
@@ -29,26 +29,7 @@ def warehouse():
                 vintage_id varchar, scope varchar, material varchar, stage varchar, basis varchar,
                 geo_iso3 varchar, reference_year integer, supplier_iso3 varchar, quantity double,
                 evidence_grade varchar
-            );
-            create table int_lookthrough__market as
-            select 'latest' as vintage_id, 'Er' as material, 'mine' as stage,
-                2023 as reference_year, 'weight' as relation, 'gross_t' as basis,
-                1.0 as weight_coverage, 'baci' as flow_source, 'cepii_baci-a' as source_edition_id,
-                ['cepii_baci-a', 'usgs_mcs-a'] as source_edition_ids, 'B' as production_grade,
-                0.0 as unnamed_share;
-            create table int_lookthrough__production as
-            from (values ('latest', 'Er', 'mine', 2023, 'USA', 500.0, 500.0, true))
-                as made (vintage_id, material, stage, reference_year, country_iso3, floor,
-                    ceiling, is_known);
-            create table int_governance__risk as
-            from (values
-                ('latest', 'CHN', 2023, -2.5, 'pv-chn', 'wb_wgi-a'),
-                ('latest', 'AUS', 2023, 2.5, 'pv-aus', 'wb_wgi-a')
-            ) as cells (vintage_id, country_iso3, reference_year, political_stability,
-                political_stability_cell_id, source_edition_id);
-            create table ref_chain_step as
-            select 'Er' as material, 'mine' as stage, 'Er' as production_material,
-                'mine' as production_stage, 'gross_t' as production_basis, 'weight' as relation
+            )
             """
         )
         yield connection
@@ -131,83 +112,3 @@ def test_importers_are_measured_by_the_sets_that_they_belong_to(warehouse):
     # Members supply the EU nothing from outside, so there is no row for the set of members.
     assert ("eu", "2") not in shares(warehouse, "EU27")
     assert shares(warehouse, "EU27")["quad", "1"]["group_share"] == pytest.approx(0.4)
-
-
-def risks(connection: Any) -> dict[str, dict[str, Any]]:
-    return {row["importer_iso3"]: row for row in rows(connection, "mart_geopolrisk")}
-
-
-def test_risk_is_concentration_times_unstable_imports_over_supply(warehouse):
-    supply(warehouse, "world_production", "WLD", {"CHN": 1500, "USA": 500})
-    supply(warehouse, "import_sources", "USA", {"CHN": 750, "AUS": 750})
-    found = risks(warehouse)["USA"]
-    assert found["hhi_production"] == pytest.approx(0.625)
-    assert found["mean_instability"] == pytest.approx(0.5)
-    assert found["supply_risk"] == pytest.approx(0.625 * 750 / 2000)
-    assert found["governance_cell_ids"] == ["pv-aus", "pv-chn"]
-    assert "wb_wgi-a" in found["source_edition_ids"]
-
-
-def test_own_goods_that_come_back_are_no_imports(warehouse):
-    supply(warehouse, "world_production", "WLD", {"CHN": 1500, "USA": 500})
-    supply(warehouse, "import_sources", "USA", {"CHN": 100, "USA": 900})
-    assert risks(warehouse)["USA"]["imports_gross_t"] == 100
-
-
-def test_the_eu_produces_what_its_members_do(warehouse):
-    warehouse.execute(
-        """
-        insert into int_lookthrough__production values
-            ('latest', 'Er', 'mine', 2023, 'FRA', 30, 30, true),
-            ('latest', 'Er', 'mine', 2023, 'SWE', 70, 70, true)
-        """
-    )
-    supply(warehouse, "world_production", "WLD", {"CHN": 1500, "USA": 500})
-    supply(warehouse, "import_sources", "EU27", {"CHN": 100})
-    assert risks(warehouse)["EU27"]["production_gross_t"] == 100
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ("update int_lookthrough__production set ceiling = null", "withheld"),
-        ("delete from int_governance__risk", "governance of the year"),
-        ("delete from int_governance__risk where country_iso3 = 'AUS'", "too large a part"),
-    ],
-)
-def test_a_risk_that_cannot_be_told_says_why(warehouse, change, reason):
-    supply(warehouse, "world_production", "WLD", {"CHN": 1500, "USA": 500})
-    supply(warehouse, "import_sources", "USA", {"CHN": 750, "AUS": 750})
-    warehouse.execute(change)
-    found = risks(warehouse)["USA"]
-    assert found["supply_risk"] is None
-    assert reason in found["reason"]
-    assert found["governance_cell_ids"] is None
-
-
-@pytest.mark.parametrize(
-    ("relation", "basis", "reason"),
-    [
-        ("content", "gross_t", "contain"),
-        ("none", "gross_t", "not published in the unit"),
-        ("none", "usd", "has a weight"),
-    ],
-)
-def test_production_in_another_unit_than_trade_gives_no_risk(warehouse, relation, basis, reason):
-    # Another market of the year has production, so the year is one of those that are told.
-    warehouse.execute(
-        """
-        insert into int_lookthrough__market
-        select * replace ('Other' as material) from int_lookthrough__market
-        """
-    )
-    warehouse.execute(
-        "update int_lookthrough__market set relation = ?, basis = ? where material = 'Er'",
-        [relation, basis],
-    )
-    warehouse.execute("update ref_chain_step set relation = ?", [relation])
-    supply(warehouse, "world_production", "WLD", {"CHN": 1500, "USA": 500})
-    supply(warehouse, "import_sources", "USA", {"CHN": 750, "AUS": 750})
-    found = risks(warehouse)["USA"]
-    assert found["supply_risk"] is None
-    assert reason in found["reason"]

@@ -64,32 +64,6 @@ imports as (
     group by vintage_id, material, stage, reference_year, importer_iso3
 ),
 
--- Only a producer of which no number is known has no ceiling.
-production as (
-    select
-        produced.vintage_id,
-        produced.material,
-        produced.stage,
-        produced.reference_year,
-        produced.country_iso3 as importer_iso3,
-        sum(produced.ceiling) as production,
-        bool_or(produced.ceiling is null) as is_withheld
-    from (
-        select *
-        from {{ ref('int_lookthrough__production') }}
-        union all
-        select made.* replace ('EU27' as country_iso3)
-        from {{ ref('int_lookthrough__production') }} as made
-        inner join {{ ref('ref_country') }} as members
-            on made.country_iso3 = members.country_iso3
-        where members.is_eu27
-    ) as produced
-    where produced.is_known and produced.country_iso3 is not null
-    group by
-        produced.vintage_id, produced.material, produced.stage, produced.reference_year,
-        produced.country_iso3
-),
-
 concentrations as (
     select
         steps.material,
@@ -97,7 +71,10 @@ concentrations as (
         world.reference_year,
         world.vintage_id,
         world.row_key as concentration_key,
-        world.hhi
+        world.hhi,
+        world.hhi_low,
+        world.hhi_high,
+        world.evidence_grade as concentration_grade
     from {{ ref('mart_concentration') }} as world
     inner join {{ ref('ref_chain_step') }} as steps
         on
@@ -115,6 +92,12 @@ governed_years as (
     where political_stability is not null
 ),
 
+limits as (
+    select upper as widest_range
+    from {{ ref('ref_threshold') }}
+    where rule_set = 'geopolrisk_range'
+),
+
 gathered as (
     select
         imports.*,
@@ -127,29 +110,53 @@ gathered as (
         markets.production_grade,
         markets.unnamed_share,
         concentrations.concentration_key,
+        concentrations.concentration_grade,
         concentrations.hhi,
+        concentrations.hhi_low,
+        concentrations.hhi_high,
+        case when markets.relation = 'weight' then balances.production_gross_t_low end
+            as production_low,
+        case when markets.relation = 'weight' then balances.production_gross_t_high end
+            as production_high,
         case
-            when markets.relation = 'weight' and not coalesce(production.is_withheld, false)
-                then coalesce(production.production, 0)
-        end as production,
+            when markets.relation = 'weight' and balances.production_gross_t_low is not null
+                then coalesce(balances.production_gross_t_high, cast('infinity' as double))
+        end as most_production,
         imports.imports_without_governance / imports.imports as share_without_governance,
         governed_years.reference_year is not null as is_year_governed
     from imports
     inner join markets using (vintage_id, material, stage, reference_year)
-    left join production using (vintage_id, material, stage, reference_year, importer_iso3)
+    left join {{ ref('mart_import_reliance') }} as balances
+        using (vintage_id, material, stage, reference_year, importer_iso3)
     left join concentrations using (vintage_id, material, stage, reference_year)
     left join governed_years using (vintage_id, reference_year)
 ),
 
-scored as (
+-- As with the EU's supply risk, a twentieth may lack an indicator; it then counts nothing. The more
+-- an importer makes itself, the less it risks; without a ceiling it may make any multiple.
+bounded as (
     select
         *,
-        -- As with the EU's supply risk, a twentieth may lack an indicator; it then counts nothing.
         case
             when share_without_governance <= 0.05
-                then geopolrisk_score(hhi, risk_weighted_imports, imports, production)
-        end as score
+                then geopolrisk_score(hhi_low, risk_weighted_imports, imports, most_production)
+        end as score_low,
+        case
+            when share_without_governance <= 0.05
+                then geopolrisk_score(hhi_high, risk_weighted_imports, imports, production_low)
+        end as score_high
     from gathered
+),
+
+scored as (
+    select
+        bounded.*,
+        case
+            when bounded.score_high - bounded.score_low <= limits.widest_range
+                then (bounded.score_low + bounded.score_high) / 2
+        end as score
+    from bounded
+    cross join limits
 )
 
 select
@@ -163,15 +170,21 @@ select
     source_edition_id,
     list_sort(list_distinct(list_concat(
         source_edition_ids,
-        case when score is null then [] else [governance_edition_id] end
+        case when score_high is null then [] else [governance_edition_id] end
     ))) as source_edition_ids,
     flow_source,
     score as supply_risk,
+    score_low as supply_risk_low,
+    score_high as supply_risk_high,
     hhi as hhi_production,
+    hhi_low as hhi_production_low,
+    hhi_high as hhi_production_high,
     risk_weighted_imports / nullif(imports - imports_without_governance, 0) as mean_instability,
     imports as imports_gross_t,
-    production as production_gross_t,
-    imports / nullif(imports + production, 0) as import_share_of_supply,
+    production_low as production_gross_t_low,
+    production_high as production_gross_t_high,
+    imports / nullif(imports + most_production, 0) as import_share_of_supply_low,
+    imports / nullif(imports + production_low, 0) as import_share_of_supply_high,
     share_without_governance,
     unnamed_share as production_unnamed_share,
     weight_coverage,
@@ -183,14 +196,23 @@ select
         when relation = 'content'
             then 'production is published as what the goods contain, not in their weight'
         when hhi is null then 'no producer is named with a figure'
-        when production is null then 'production of the importer is withheld'
         when not is_year_governed then 'governance of the year is not held'
-        else 'governance of too large a part of the imports is not held'
+        when share_without_governance > 0.05
+            then 'governance of too large a part of the imports is not held'
+        when production_low is null then 'production of the importer is not held'
+        when production_high is null then 'bounds only; production of the importer is withheld'
+        when production_low < production_high
+            then
+                'bounds only; production of the importer is bounded or may be among countries that '
+                || 'the publisher does not name'
+        else 'bounds only; too much of world production is of countries that are not named'
     end as reason,
-    case when score is not null then concentration_key end as concentration_key,
-    case when score is not null then governance_cell_ids end as governance_cell_ids,
-    case when score is null then evidence_grade else greatest(evidence_grade, production_grade) end
-        as evidence_grade,
+    case when score_high is not null then concentration_key end as concentration_key,
+    case when score_high is not null then governance_cell_ids end as governance_cell_ids,
+    case
+        when score_high is null then evidence_grade
+        else greatest(evidence_grade, production_grade, concentration_grade)
+    end as evidence_grade,
     false as is_official,
-    '1' as method_version
+    '2' as method_version
 from scored
