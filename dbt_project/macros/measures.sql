@@ -252,6 +252,8 @@
                         hhi_wgi_gs * least(1.0, greatest(0.0, import_reliance)) / 2
                         + hhi_wgi_eu * (1 - least(1.0, greatest(0.0, import_reliance)) / 2)
             end * (1 - eol_rir) * substitution_index",
+        "eu_group_mean(member_risks) as
+            case when list_count(member_risks) = len(member_risks) then list_avg(member_risks) end",
         "trade_exposure(net_imports, consumption) as
             case
                 when consumption > 0 and net_imports is not null

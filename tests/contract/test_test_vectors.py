@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import duckdb
 import polars as pl
 import pytest
 
+from pipelines.catalog import load_catalog
 from pipelines.lookthrough import solve
 from pipelines.settings import PROJECT_ROOT
 from pipelines.sources import eu_crm
+from pipelines.sources.base import Document
 from pipelines.sources.label_maps import read_reference
 from pipelines.sources.tokens import parse_values
 from pipelines.sources.usgs_mcs.salient import WORDS
@@ -38,6 +41,16 @@ def value():
             return connection.execute(f"select {expression}", list(values)).fetchone()[0]
 
         yield ask
+
+
+@pytest.fixture(scope="module")
+def study(reference_data):
+    """Tables of the EU study of 2023, by name."""
+    documents = [
+        Document(name=path.name, path=path, sha256=sha256(path.read_bytes()).hexdigest())
+        for path in sorted((reference_data / "trade" / "eu_crm").glob("*.csv"))
+    ]
+    return eu_crm.parse(load_catalog().source("eu_crm").edition("2023"), documents).tables
 
 
 def near(expected, tolerance=1e-6):
@@ -120,41 +133,55 @@ def test_bounds_of_the_index(vectors, value):
             assert found == near(vector["expect"][name]), (vector["name"], name)
 
 
-def test_group_means_of_the_study_are_held_as_published(vectors, reference_data):
-    """Members of a group are not in the tables that are read, so their mean cannot be formed."""
-    documents = _documents(reference_data / "trade" / "eu_crm")
-    edition = _source("eu_crm").edition("2023")
-    cells = (
-        eu_crm.parse(edition, documents)
-        .tables["raw_eu_crm__criticality"]
-        .filter(pl.col("assessment_year") == 2023)
-    )
+def test_the_index_of_a_group_is_the_mean_of_its_members(vectors, value, reference_data):
+    """The study's index of each member, through the measure that the mart of groups uses."""
+    elements = pl.read_csv(reference_data / "method" / "eu_crm2023_ree.csv", infer_schema=False)
+    symbols = dict(read_reference("ref_material").select("material_name", "material").iter_rows())
+    groups = read_reference("ref_eu_material_group")
     assert len(vectors["eu_group_mean"]) == 4
+    for vector in vectors["eu_group_mean"]:
+        members = elements.filter(pl.col("material").is_in(vector["members"]))
+        held = groups.filter(pl.col("material_group") == vector["group"])["material"]
+        assert {symbols[name] for name in members["material"]} == set(held)
+        indices = [float(index) for index in members[vector["metric"]]]
+        mean = value("eu_group_mean(?::double[])", indices)
+        assert mean == near(vector["expect_mean"])
+        assert mean == near(vector["published"], vector["tolerance"])
+        assert value("eu_group_mean(?::double[])", [*indices[1:], None]) is None
+
+
+def test_the_published_index_of_a_member_is_that_of_its_largest_stage(vectors, reference_data):
+    """What stands beside the recomputed index is the study's, stage by stage."""
+    elements = pl.read_csv(reference_data / "method" / "eu_crm2023_ree.csv", infer_schema=False)
+    symbols = dict(read_reference("ref_material").select("material_name", "material").iter_rows())
+    held = read_reference("ref_eu_supply_risk_input").select(
+        "material", "stage", pl.col("published_sr").cast(pl.Float64)
+    )
+    for row in elements.iter_rows(named=True):
+        material = symbols.get(row["material"], row["material"])
+        stages = dict(held.filter(material=material).select("stage", "published_sr").iter_rows())
+        for stage, column in (("mine", "sr_extraction"), ("refining", "sr_processing")):
+            assert stages.get(stage) == (float(row[column]) if row[column] else None), material
+        if not (row["note"] or "").startswith("group"):
+            assert max(stages.values()) == float(row["sr_2023"]), material
+
+
+def test_restrictions_count_between_the_ends_that_the_study_gives_them(study):
+    given = study["raw_eu_crm__supply_share"]["trade_parameter"]
+    restricted = given.filter(given > 1)
+    sets = read_reference("ref_eu_trade_set").drop_nulls("t_restricted")
+    ends = {name: float(t) for name, t in sets.select("t_set", "t_restricted").iter_rows()}
+    assert ends == {"register_low": restricted.min(), "register_high": restricted.max()}
+
+
+def test_group_indices_of_the_study_are_held_as_published(vectors, study):
+    cells = study["raw_eu_crm__criticality"].filter(pl.col("assessment_year") == 2023)
     for vector in vectors["eu_group_mean"]:
         measure = vector["metric"].removesuffix("_2023")
         held = cells.filter(
             (pl.col("material_label") == vector["group"] + "s") & (pl.col("measure") == measure)
         )
         assert held["value"].to_list() == [vector["published"]]
-        assert not set(vector["members"]) & set(cells["material_label"])
-        assert abs(vector["published"] - vector["expect_mean"]) <= vector["tolerance"]
-
-
-def _source(source_id):
-    from pipelines.catalog import load_catalog
-
-    return load_catalog().source(source_id)
-
-
-def _documents(folder):
-    from hashlib import sha256
-
-    from pipelines.sources.base import Document
-
-    return [
-        Document(name=path.name, path=path, sha256=sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.glob("*.csv"))
-    ]
 
 
 def test_net_import_reliance(vectors, value):

@@ -45,7 +45,7 @@ def warehouse():
             );
             create table mart_eu_supply_risk (
                 row_key varchar, vintage_id varchar, material varchar, reference_year integer,
-                is_study_formula boolean, sr_material double, source_edition_ids varchar[]
+                is_study_formula boolean, t_set varchar, sr_material double, source_edition_ids varchar[]
             );
             create table stg_eu_crm__supply_share (
                 material_label varchar, country_label varchar, scope varchar, stage varchar,
@@ -226,9 +226,10 @@ def test_supply_risk_rests_on_both_stages(warehouse):
     warehouse.execute(
         """
         insert into mart_eu_supply_risk values
-        ('Dy|mine', 'latest', 'Dy', 2020, true, 5.6, ['study']),
-        ('Dy|refining', 'latest', 'Dy', 2020, true, 5.6, ['study', 'governance']),
-        ('Dy|mine|other', 'latest', 'Dy', 2020, false, 9.9, ['study'])
+        ('Dy|mine', 'latest', 'Dy', 2020, true, 'study', 5.6, ['study']),
+        ('Dy|refining', 'latest', 'Dy', 2020, true, 'study', 5.6, ['study', 'governance']),
+        ('Dy|mine|other', 'latest', 'Dy', 2020, false, 'study', 9.9, ['study']),
+        ('Dy|mine|controls', 'latest', 'Dy', 2020, true, 'register_high', 9.9, ['study'])
         """
     )
     claim(

@@ -181,6 +181,7 @@ exposure_cells as (
     where exposures.flow_source is null
 ),
 
+-- Groups, and other sets of the trade parameter, rest on these rows: see mart_provenance.
 supply_risk_suppliers as (
     select
         marts.row_key,
@@ -194,6 +195,7 @@ supply_risk_suppliers as (
             and marts.stage = suppliers.stage
             and (marts.formula != 'GS' or suppliers.scope = 'world')
             and (marts.formula != 'EU' or suppliers.scope = 'eu')
+    where marts.formula != 'mean' and marts.t_set = 'study'
 ),
 
 supply_risk_cells as (

@@ -114,6 +114,7 @@ computed_supply_risk as (
             claims.computed_measure = 'eu_supply_risk'
             and risks.vintage_id = 'latest'
             and risks.is_study_formula
+            and risks.t_set = 'study'
             and claims.computed_material = risks.material
             and claims.computed_year = risks.reference_year
     group by claims.claim_id

@@ -585,6 +585,30 @@ mirror_flows as (
     from {{ ref('mart_mirror_gap') }}
 ),
 
+-- Another set of the trade parameter rests on the same shares, a group on those of its members.
+supply_risk_parts as (
+    select distinct
+        'mart_eu_supply_risk' as mart,
+        parts.row_key,
+        evidence.cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        evidence.method_chain || parts.last_step as method_chain
+    from (
+        select
+            row_key,
+            unnest(evidence_row_keys) as evidence_row_key,
+            case when formula = 'mean' then ' > mean of the members' else '' end as last_step
+        from {{ ref('mart_eu_supply_risk') }}
+        where formula = 'mean' or t_set != 'study'
+    ) as parts
+    inner join {{ ref('fct_provenance_cell') }} as evidence
+        on
+            evidence.mart = 'mart_eu_supply_risk'
+            and parts.evidence_row_key = evidence.row_key
+),
+
 measures as (
     select * from {{ ref('fct_provenance_cell') }}
     union all
@@ -615,6 +639,8 @@ draws as (
 )
 
 select * from measures
+union all
+select * from supply_risk_parts
 union all
 select * from lookthrough_flows
 union all
