@@ -57,6 +57,14 @@ def test_one_side_stands_alone_where_the_other_is_not_known(value):
     assert _sr(value, 5.0, 2.0, None) is None, "both sides cannot be weighed without reliance"
 
 
+def test_a_group_needs_every_member(value):
+    mean = "eu_group_mean(?::double[])"
+    assert value(mean, [5.6, 3.3, 4.9]) == pytest.approx(4.6)
+    assert value(mean, [5.6, None]) is None
+    assert value(mean, []) is None
+    assert value(mean, None) is None
+
+
 def test_governance_is_turned_over_and_nothing_known_is_no_risk_of_zero(value):
     assert value("wgi_risk(2.5)") == 0
     assert value("wgi_risk(-2.5)") == 10

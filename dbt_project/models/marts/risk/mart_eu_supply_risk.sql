@@ -246,8 +246,10 @@ group_stages as (
         eu_group_mean(list(members.sr_stage order by seats.material)) as sr_stage,
         max(members.evidence_grade) as evidence_grade,
         cast(count(*) as integer) as n_members,
-        string_agg(seats.material, ', ' order by seats.material)
-            filter (where members.sr_stage is null) as members_without
+        string_agg(
+            case when members.sr_stage is null then seats.material end, ', '
+            order by seats.material
+        ) as members_without
     from seats
     inner join (
         select distinct
