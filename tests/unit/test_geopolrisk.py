@@ -204,6 +204,7 @@ def test_a_risk_that_cannot_be_told_says_why(warehouse, change, reason):
     assert (row["supply_risk"], *ends(row)) == (None, None, None)
     assert reason in row["reason"]
     assert row["governance_cell_ids"] is None
+    assert row["concentration_key"] == "world", "where the index that is told comes from"
 
 
 @pytest.mark.parametrize(
@@ -232,6 +233,7 @@ def test_production_in_another_unit_than_trade_gives_no_risk(warehouse, relation
     row = risk(warehouse)
     assert (row["supply_risk"], *ends(row)) == (None, None, None)
     assert reason in row["reason"]
+    assert (row["hhi_production"], row["concentration_key"]) == (None, None)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)

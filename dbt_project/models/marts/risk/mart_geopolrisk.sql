@@ -114,12 +114,10 @@ gathered as (
         concentrations.hhi,
         concentrations.hhi_low,
         concentrations.hhi_high,
-        case when markets.relation = 'weight' then balances.production_gross_t_low end
-            as production_low,
-        case when markets.relation = 'weight' then balances.production_gross_t_high end
-            as production_high,
+        balances.production_gross_t_low as production_low,
+        balances.production_gross_t_high as production_high,
         case
-            when markets.relation = 'weight' and balances.production_gross_t_low is not null
+            when balances.production_gross_t_low is not null
                 then coalesce(balances.production_gross_t_high, cast('infinity' as double))
         end as most_production,
         imports.imports_without_governance / imports.imports as share_without_governance,
@@ -127,8 +125,20 @@ gathered as (
     from imports
     inner join markets using (vintage_id, material, stage, reference_year)
     left join {{ ref('mart_import_reliance') }} as balances
-        using (vintage_id, material, stage, reference_year, importer_iso3)
-    left join concentrations using (vintage_id, material, stage, reference_year)
+        on
+            markets.relation = 'weight'
+            and imports.vintage_id = balances.vintage_id
+            and imports.material = balances.material
+            and imports.stage = balances.stage
+            and imports.reference_year = balances.reference_year
+            and imports.importer_iso3 = balances.importer_iso3
+    left join concentrations
+        on
+            markets.relation = 'weight'
+            and imports.vintage_id = concentrations.vintage_id
+            and imports.material = concentrations.material
+            and imports.stage = concentrations.stage
+            and imports.reference_year = concentrations.reference_year
     left join governed_years using (vintage_id, reference_year)
 ),
 
@@ -207,7 +217,7 @@ select
                 || 'the publisher does not name'
         else 'bounds only; too much of world production is of countries that are not named'
     end as reason,
-    case when score_high is not null then concentration_key end as concentration_key,
+    concentration_key,
     case when score_high is not null then governance_cell_ids end as governance_cell_ids,
     case
         when score_high is null then evidence_grade
