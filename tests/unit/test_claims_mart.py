@@ -45,7 +45,8 @@ def warehouse():
             );
             create table mart_eu_supply_risk (
                 row_key varchar, vintage_id varchar, material varchar, reference_year integer,
-                is_study_formula boolean, t_set varchar, sr_material double, source_edition_ids varchar[]
+                is_study_formula boolean, t_set varchar, sr_material double,
+                source_edition_ids varchar[]
             );
             create table stg_eu_crm__supply_share (
                 material_label varchar, country_label varchar, scope varchar, stage varchar,
