@@ -3,7 +3,8 @@
 ``reference_values.csv`` of the method lists them. Every ``exact`` and ``band`` row has a query here
 or a reason why these sources cannot give it; every ``claim`` row stands in ``mart_claims``.
 
-``python -m tests.support.reference_values`` writes docs/methods/reference-values.md again.
+``python -m tests.support.reference_values HOME REFERENCE_DATA`` writes
+docs/methods/reference-values.md again.
 """
 
 from __future__ import annotations
