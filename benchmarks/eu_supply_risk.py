@@ -58,9 +58,9 @@ SR of a material = the largest of its stages; of a group = the mean of its membe
 | `SI` | substitution index for supply risk, 0 to 1 | likewise |
 
 Macros: `hhi_wgi(shares, risks, trade_parameters)`, `eu_supply_risk(gs, eu, ir, eol_rir, si)`,
-`eu_group_mean(member_risks)`. For other trade parameters pass your own list. Lists of unlike length or
-with a null or negative member, and a recycling rate outside 0 to 1, give null: a country left out would
-understate the risk.
+`eu_group_mean(member_risks)`. For other trade parameters pass your own list. Lists of unlike length
+or with a null or negative member, and a recycling rate outside 0 to 1, give null: a country left
+out would understate the risk.
 
 ### Trade parameters
 
