@@ -47,7 +47,11 @@ select
     hhi_named as hhi_low,
     hhi_high(quantities, residual) as hhi_high,
     hhi_high_ordered(quantities, residual) as hhi_high_ordered,
-    hhi_norm(hhi_high(quantities, residual), len(all_quantities)) as hhi_norm,
+    -- One named supplier has nothing to be compared with, whatever stands beside it unnamed.
+    case
+        when len(quantities) > 1
+            then hhi_norm(hhi_high(quantities, residual), len(all_quantities))
+    end as hhi_norm,
     cr(quantities, 1, residual) as cr1,
     cr(quantities, 3, residual) as cr3,
     cr(quantities, 5, residual) as cr5,
@@ -55,7 +59,7 @@ select
     cast(n_unquantified as integer) as n_suppliers_unquantified,
     n_eff(hhi_named) as n_eff,
     entropy(all_quantities) as entropy_nats,
-    evenness(all_quantities) as evenness,
+    case when len(quantities) > 1 then evenness(all_quantities) end as evenness,
     gini(all_quantities) as gini,
     suppliers[1] as top_supplier,
     cr(quantities, 1, residual) as top_share,
