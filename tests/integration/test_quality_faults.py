@@ -52,6 +52,13 @@ FAULTS: dict[str, Fault] = {
         where source_edition_id = 'usgs_mcs-2026-v1.0' and country_iso3 = 'CHN'""",
         "source_edition_id=usgs_mcs-2026-v1.0", "series_label=gallium: primary production",
     ),
+    "printed_totals_are_not_far_below_their_rows": fault(
+        # 44,000 printed without its last zero
+        """update mart_concentration set printed_total = printed_total / 10
+        where scope = 'world_production' and material = 'kaolin' and basis = 'gross_t'
+            and reference_year = 2024 and vintage_id = '2025-12-31'""",
+        "material=kaolin", "vintage_id=2025-12-31", "ratio=10.0",
+    ),
     "mine_output_is_the_same_in_both_tables": fault(
         """update fct_supply_balance set value = value * 1000
         where measure = 'production' and source_edition_id = 'usgs_mcs-2026-v1.0'""",
