@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -157,6 +158,8 @@ class Source(_Entry):
     #: Days without anything new after which a source counts as stale; None where it has no beat.
     stale_after_days: int | None = Field(default=None, ge=1)
     edition_patterns: tuple[str, ...] = ()
+    #: Where the label names the month of publication: a pattern with the groups year and month.
+    month_pattern: str | None = None
     country_maps: tuple[str, ...] = ()
     drift: Drift = Drift()
     editions: tuple[KnownEdition, ...] = ()
@@ -176,6 +179,20 @@ class Source(_Entry):
             if match:
                 return "-".join(g for g in match.groupdict().values() if g)
         return None
+
+    def last_day_of(self, label: str) -> date | None:
+        """Last day of the month that the label names, by ``month_pattern``, or None.
+
+        The day of publication itself is not known; on this one the edition was out.
+        """
+        match = re.search(self.month_pattern, label) if self.month_pattern else None
+        if match is None:
+            return None
+        try:
+            year, month = int(match["year"]), int(match["month"])
+            return date(year, month, monthrange(year, month)[1])
+        except ValueError:
+            return None  # no month of the calendar
 
     def edition(self, label: str, *, published: date | None = None) -> Edition:
         """An edition of this source: the announced one, or a new one with this label."""

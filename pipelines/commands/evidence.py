@@ -194,6 +194,8 @@ def _flow(row: Mapping[str, Any]) -> str:
 
 def _document(number: int, entry: Mapping[str, Any]) -> Iterator[str]:
     published = entry.get("published_date")
+    if entry.get("published_precision") == "month":
+        published = f"{published}"[:7]
     when = f"published {published}" if published else "day of publication unknown"
     yield visible(
         f"  [{number}] {entry.get('document_name') or 'no document recorded'}, "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 from rich.console import Console
 
-from pipelines.archive.store import Archive, ProblemKind
-from pipelines.catalog import load_catalog
+from pipelines.archive.store import Archive, ArchivedEdition, ProblemKind
+from pipelines.catalog import Source, load_catalog
 from pipelines.commands.display import say, show_table, table_of
 from pipelines.commands.home import be_quiet, read_settings
 from pipelines.errors import ArchiveDamaged, MonaziteError
+from pipelines.ingest.editions import publication
 from pipelines.ingest.visits import stale_sources
 from pipelines.publish.reader import ReleaseInfo, list_releases, open_release
 from pipelines.settings import Settings
@@ -22,6 +24,13 @@ __all__ = ["show_status", "verify_all"]
 #: Columns that a narrower screen than this does without.
 _ROOM_FOR_ALL = 150
 _WIDE = ("retrieved", "cadence")
+
+
+def _published(source: Source, archived: ArchivedEdition, held: Sequence[ArchivedEdition]) -> str:
+    day, precision = publication(source, archived, held)
+    if day is None:
+        return "unknown"
+    return f"{day:%Y-%m}" if precision == "month" else day.isoformat()
 
 
 def show_status(console: Console) -> int:
@@ -49,7 +58,7 @@ def show_status(console: Console) -> int:
             waiting += not is_released
             told |= {
                 "edition": archived.edition_id,
-                "published": str(archived.edition.published or "unknown"),
+                "published": _published(source, archived, held),
                 "retrieved": max(d.retrieved_at for d in archived.documents).date().isoformat(),
                 "rows": f"{archived.summary.rows:,}",
                 "quarantined": f"{archived.summary.quarantined:,}",

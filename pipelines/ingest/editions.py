@@ -6,6 +6,8 @@ is so on every machine that has the same documents: no retrieval time, in a fixe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -13,12 +15,12 @@ import polars as pl
 from pipelines.archive.files import remove_temporary
 from pipelines.archive.profile import RawState
 from pipelines.archive.store import Archive, ArchivedEdition
-from pipelines.catalog import Catalog, Redistribution
+from pipelines.catalog import Catalog, Redistribution, Source
 from pipelines.ingest.raw import write_table
 from pipelines.settings import Settings
 from pipelines.sources.mirror import is_stand_in
 
-__all__ = ["write_edition_tables"]
+__all__ = ["publication", "write_edition_tables"]
 
 EDITION = "raw_monazite__edition"
 DOCUMENT = "raw_monazite__document"
@@ -32,6 +34,7 @@ _EDITION_COLUMNS: dict[str, pl.DataType] = {
     "revision": pl.Int32(),
     "published_date": pl.Date(),
     "first_published_date": pl.Date(),
+    "published_precision": pl.String(),
     "layout": pl.String(),
     "title": pl.String(),
     "publisher": pl.String(),
@@ -121,6 +124,30 @@ def write_edition_tables(settings: Settings, catalog: Catalog) -> dict[str, int]
     return {table: frame.height for (table, _), frame in frames.items()}
 
 
+def publication(
+    source: Source | None, archived: ArchivedEdition, editions: Iterable[ArchivedEdition]
+) -> tuple[date | None, str | None]:
+    """When an edition was published, and whether its ``day`` or its ``month`` only is known.
+
+    Of a month the last day stands, so that no vintage knows an edition before it was out. A label
+    tells the month of the first bytes under it: a later revision is of an unknown day.
+
+    :param editions: all that are held of the source, from which follows what was there earlier.
+    """
+    if archived.edition.published is not None:
+        return archived.edition.published, "day"
+    is_revised = any(
+        e.base_id == archived.base_id
+        and e.revision < archived.revision
+        and not e.edition.is_reexpressed
+        for e in editions
+    )
+    if source is None or is_revised:
+        return None, None
+    last_day = source.last_day_of(archived.edition.label)
+    return last_day, None if last_day is None else "month"
+
+
 def _redistribution(catalog: Catalog, archived: ArchivedEdition) -> Redistribution:
     if any(is_stand_in(document.url) for document in archived.documents):
         return Redistribution.NO
@@ -142,14 +169,18 @@ def _edition(
     state = RawState.read(settings.raw_dir, archived.edition_id)
     profile = state.profile if state is not None else archived.summary
     first = next((e for e in editions if e.edition_id == archived.base_id), archived)
+    source = catalog.sources.get(edition.source_id)
+    published, precision = publication(source, archived, editions)
+    first_published, _ = publication(source, first, editions)
     return {
         "source_edition_id": archived.edition_id,
         "source_id": edition.source_id,
         "label": edition.label,
         "version": edition.version,
         "revision": archived.revision,
-        "published_date": edition.published,
-        "first_published_date": first.edition.published,
+        "published_date": published,
+        "first_published_date": first_published,
+        "published_precision": precision,
         "layout": edition.layout,
         "title": archived.title,
         "publisher": archived.publisher,

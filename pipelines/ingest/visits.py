@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.archive.store import Archive
 from pipelines.catalog import Catalog, Source
+from pipelines.ingest.editions import publication
 from pipelines.settings import Settings
 
 __all__ = ["Visit", "read_visit", "record_visit", "stale_sources"]
@@ -101,8 +102,10 @@ def _overdue(archive: Archive, source: Source, day: date) -> str | None:
     held = archive.editions(source.source_id)
     if source.stale_after_days is None or not held:
         return None
-    published = [e.edition.published for e in held if e.edition.published is not None]
-    newest = max(published, default=None) or max(e.accepted_at.date() for e in held)
+    told = (publication(source, e, held)[0] for e in held)
+    newest = max((day for day in told if day is not None), default=None) or max(
+        e.accepted_at.date() for e in held
+    )
     days = (day - newest).days
     if days <= source.stale_after_days:
         return None

@@ -54,7 +54,14 @@ _CELL_COLUMNS = (
     "value_flag",
 )
 _PROVENANCE_COLUMNS = ("role", "weight", "method_chain", "source_edition_id")
-_EDITION_COLUMNS = ("source_id", "published_date", "licence_name", "citation", "doi")
+_EDITION_COLUMNS = (
+    "source_id",
+    "published_date",
+    "published_precision",
+    "licence_name",
+    "citation",
+    "doi",
+)
 _DOCUMENT_COLUMNS = (
     "size_bytes",
     "url",

@@ -253,3 +253,5 @@ def test_catalogue_admits_the_publisher_s_address() -> None:
     for edition in entry.editions:
         assert edition.url is None or edition.url.startswith(f"{BASE_URL}/data/")
         assert entry.label_from_name(str(edition.url)) == edition.label
+        assert entry.last_day_of(edition.label) == date(2026, 1, 31)
+    assert entry.last_day_of("HS92-V202401b") is None

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from pipelines.catalog import Redistribution
+from pipelines.catalog import Catalog, Redistribution
 from pipelines.ingest import ingest_documents, ingest_fetched, write_edition_tables
 from pipelines.settings import Settings
 from pipelines.sources.fetching import FetchedDocument, FetchedEdition, FetchResult
@@ -63,6 +63,50 @@ def test_editions_and_documents_are_told_with_their_hashes(house: House) -> None
         "toy_2025.csv",
     ]
     assert documents.get_column("sha256").n_unique() == 3
+
+
+def with_months(house: House) -> Catalog:
+    """The catalogue, labels of ``toy_mine`` naming year and month after an M."""
+    source = house.catalog.source("toy_mine").model_copy(
+        update={"month_pattern": r"M(?P<year>\d{4})(?P<month>\d{2})$"}
+    )
+    return house.catalog.model_copy(
+        update={"sources": {**house.catalog.sources, "toy_mine": source}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "day"),
+    [
+        ("HS-M202601", date(2026, 1, 31)),
+        ("HS-M202402", date(2024, 2, 29)),
+        # A correction of that month's release, whenever it came.
+        ("HS-M202401b", None),
+        ("HS-M202613", None),
+        ("2025", None),
+    ],
+)
+def test_a_label_that_names_a_month_dates_its_last_day(
+    house: House, label: str, day: date | None
+) -> None:
+    assert with_months(house).source("toy_mine").last_day_of(label) == day
+    assert house.catalog.source("toy_mine").last_day_of(label) is None
+
+
+def test_the_month_of_a_label_dates_the_first_bytes_and_says_so(house: House) -> None:
+    catalog = with_months(house)
+    for first in (1.0, 2.0):
+        document = house.document("toy.csv", first=first)
+        ingest_documents(house.settings, catalog, "toy_mine", [document], label="M202601")
+    document = house.document("toy_2024.csv", first=3.0)
+    ingest_documents(house.settings, catalog, "toy_mine", [document])
+    write_edition_tables(house.settings, catalog)
+    columns = ("label", "revision", "published_date", "first_published_date", "published_precision")
+    assert table(house, "edition").select(columns).sort("label", "revision").rows() == [
+        ("2024", 1, date(2024, 2, 1), date(2024, 2, 1), "day"),
+        ("M202601", 1, date(2026, 1, 31), date(2026, 1, 31), "month"),
+        ("M202601", 2, None, date(2026, 1, 31), None),
+    ]
 
 
 def test_the_tables_are_the_same_on_every_machine_and_day(house: House) -> None:

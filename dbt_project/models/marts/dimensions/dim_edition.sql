@@ -7,6 +7,7 @@ select
     edition_revision,
     published_date,
     first_published_date,
+    published_precision,
     title,
     publisher,
     licence_name,

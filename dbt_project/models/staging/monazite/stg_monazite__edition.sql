@@ -10,6 +10,7 @@ select
     revision as edition_revision,
     cast(published_date as date) as published_date,
     cast(first_published_date as date) as first_published_date,
+    published_precision,
     layout,
     title,
     publisher,
