@@ -351,7 +351,8 @@ def warehouse():
         connection.execute(CHAIN)
         connection.execute(
             "create table dim_country as select * from (values ('C00', true), ('C01', true),"
-            " ('C02', false), ('C03', false), ('EU27', false), ('WLD', false))"
+            " ('C02', false), ('C03', false), ('DEU', true), ('FRA', true), ('CHE', false),"
+            " ('EU27', false), ('WLD', false))"
             " as areas (country_iso3, is_eu27)"
         )
         yield connection
@@ -483,3 +484,75 @@ def test_the_mart_follows_the_stages_and_keeps_who_mined_alone(warehouse: Any):
     assert imported["lookthrough_share"] == 1
     assert imported["first_stage_share"] is None
     assert imported["evidence_grade"] == "C"
+
+
+def _of_ore(
+    connection: Any,
+    trade: dict[tuple[str | None, str | None], float],
+    production: dict[str | None, float | tuple[float, float | None]],
+) -> dict[tuple[str, str | None, str], dict[str, Any]]:
+    shares = solve(
+        rows("s1", trade), made("s1", production),
+        bloc="EU27", members=["DEU", "FRA"], least_share=0.05, least_part=0.0,
+    )  # fmt: skip
+    return {
+        (row["importer_iso3"], row["origin_iso3"], row["universe"]): row
+        for row in _mart(connection, pl.concat(shares)).iter_rows(named=True)
+    }
+
+
+def test_own_goods_that_come_back_are_marked_and_are_not_hidden_dependence(warehouse: Any):
+    # C00 sends all that C01 has, and takes some of it back.
+    found = _of_ore(
+        warehouse,
+        {("C00", "C01"): 10, ("C01", "C00"): 4, ("C02", "C00"): 4},
+        {"C00": 50, "C02": 4},
+    )
+    returned = found["C00", "C00", "imports"]
+    assert returned["is_own_return"] is True
+    assert (returned["direct_share"], returned["hidden_pp"]) == (0, None)
+    # What comes back holds a little of C02, since C00 hands on a mixture.
+    assert 0.4 < returned["lookthrough_share"] < 0.5
+    of_imports = [row for key, row in found.items() if key[0] == "C00" and key[2] == "imports"]
+    assert sum(row["lookthrough_share"] for row in of_imports) == near(1)
+    assert [row["origin_iso3"] for row in of_imports if row["is_own_return"]] == ["C00"]
+    assert found["C00", "C02", "imports"]["hidden_pp"] > 0
+    # Its own production is no import that came back, and nothing hidden either.
+    own = found["C00", "C00", "supply"]
+    assert (own["is_own_return"], own["hidden_pp"]) == (False, None)
+
+
+def test_goods_of_a_member_come_back_to_the_union_but_not_to_another_member(warehouse: Any):
+    found = _of_ore(warehouse, {("DEU", "CHE"): 10, ("CHE", "FRA"): 4}, {"DEU": 10})
+    assert found["EU27", "DEU", "imports"]["lookthrough_share"] == near(1)
+    assert found["EU27", "DEU", "imports"]["is_own_return"] is True
+    assert found["EU27", "DEU", "imports"]["hidden_pp"] is None
+    assert found["EU27", "CHE", "imports"]["is_own_return"] is False
+    assert found["FRA", "DEU", "imports"]["is_own_return"] is False
+    assert found["FRA", "DEU", "imports"]["hidden_pp"] == near(100)
+
+
+def test_a_country_of_the_set_is_not_exposed_to_itself(warehouse: Any):
+    found = _of_ore(warehouse, {("C01", "C00"): 5}, {"C00": 5, "C01": 10})
+    assert {r["any_stage_exposure"] for k, r in found.items() if k[0] == "C01"} == {None}
+    assert found["C00", "C01", "supply"]["any_stage_exposure"] == near(0.5)
+
+
+@settings(few, max_examples=10)
+@given(market=markets(5))
+def test_shares_sum_to_one_with_what_comes_back(warehouse: Any, market: Any):
+    production, trade = market
+    names = [f"C{k:02}" for k in range(len(production))]
+    found = _of_ore(
+        warehouse,
+        {(a, b): trade[i, j] for i, a in enumerate(names) for j, b in enumerate(names)},
+        dict(zip(names, production, strict=True)),
+    )
+    for importer, universe in {(key[0], key[2]) for key in found}:
+        listed = [r for k, r in found.items() if (k[0], k[2]) == (importer, universe)]
+        assert sum(row["direct_share"] for row in listed) == pytest.approx(1, abs=1e-9)
+        assert sum(row["lookthrough_share"] for row in listed) == pytest.approx(1, abs=1e-6)
+        own = [row for row in listed if row["origin_iso3"] == importer]
+        assert [row for row in listed if row["hidden_pp"] is None] == own
+        marked = own if universe == "imports" else []
+        assert [row for row in listed if row["is_own_return"]] == marked

@@ -2,9 +2,20 @@
 -- published in the weight of the trade, shares of the importer's supply; elsewhere only what trade
 -- alone allows, as bounds on the shares of its imports.
 -- depends_on: {{ ref('ref_chain_step') }}
--- depends_on: {{ ref('dim_country') }}
 {% set shares = ref('int_lookthrough__shares') %}
-with exposure as (
+with default_set as (
+    select country_iso3
+    from {{ ref('ref_country_group') }}
+    where is_default_set and valid_to is null
+),
+
+members as (
+    select country_iso3
+    from {{ ref('dim_country') }}
+    where is_eu27
+),
+
+exposure as (
     select
         vintage_id,
         material,
@@ -13,11 +24,7 @@ with exposure as (
         importer_iso3,
         any_stage_exposure
     from any_stage_exposure(
-        (
-            select list(country_iso3)
-            from {{ ref('ref_country_group') }}
-            where is_default_set and valid_to is null
-        ),
+        (select list(country_iso3) from default_set),
         lookthrough := '{{ shares }}'
     )
 ),
@@ -72,6 +79,15 @@ pairs as (
 
 completed as (
     select
+        -- The goods of a member are the union's own.
+        coalesce(
+            pairs.origin_iso3 = pairs.importer_iso3
+            or (
+                pairs.importer_iso3 = 'EU27'
+                and pairs.origin_iso3 in (select country_iso3 from members)
+            ),
+            false
+        ) as is_own,
         pairs.* replace (
             coalesce(pairs.quantity, max(pairs.quantity) over importers) as quantity,
             case pairs.universe
@@ -106,6 +122,7 @@ select
     completed.stage,
     completed.origin_iso3,
     completed.origin_iso3 is null as is_residual,
+    completed.is_own and completed.universe = 'imports' as is_own_return,
     cast(completed.reference_year as integer) as reference_year,
     completed.universe,
     completed.basis,
@@ -123,10 +140,18 @@ select
     completed.lookthrough_share,
     completed.lookthrough_low,
     completed.lookthrough_high,
-    100 * (completed.lookthrough_share - completed.direct_share) as hidden_pp,
+    case
+        when not completed.is_own
+            then 100 * (completed.lookthrough_share - completed.direct_share)
+    end as hidden_pp,
     completed.origin_share as first_stage_share,
-    case completed.universe when 'supply' then exposure.any_stage_exposure end
-        as any_stage_exposure,
+    -- No country of the set depends on itself.
+    case
+        when
+            completed.universe = 'supply'
+            and completed.importer_iso3 not in (select country_iso3 from default_set)
+            then exposure.any_stage_exposure
+    end as any_stage_exposure,
     completed.n_stages as n_stages_chained,
     completed.quantity as universe_quantity,
     completed.unnamed_share as production_unnamed_share,
