@@ -123,6 +123,31 @@
             (supply - top_supply) / nullif(demand, 0)",
         "n1_net(supply, top_supply, demand, top_demand) as
             case when demand > top_demand then (supply - top_supply) / (demand - top_demand) end",
+        "n1_of_balance(rest, top_supply, exports) as
+            case
+                when rest + top_supply > exports
+                    then n1_gross(rest + top_supply, top_supply, rest + top_supply - exports)
+            end",
+        "n1_low(rest_low, rest_high, top_supply, exports) as
+            least(
+                n1_of_balance(rest_low, top_supply, exports),
+                case
+                    when rest_high is null then 1.0
+                    else n1_of_balance(rest_high, top_supply, exports)
+                end
+            )",
+        "n1_high(rest_low, rest_high, top_supply, exports) as
+            case
+                when rest_low + top_supply > exports
+                    then
+                        greatest(
+                            n1_of_balance(rest_low, top_supply, exports),
+                            case
+                                when rest_high is null then 1.0
+                                else n1_of_balance(rest_high, top_supply, exports)
+                            end
+                        )
+            end",
         "import_to_export_ratio(imports, exports) as
             case when exports > 0 then imports / exports when imports > 0 then 9999.0 end",
         "mirror_ln_ratio(x, m_fob) as

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support.measures import create_measures, render
@@ -68,6 +68,13 @@ def near(value: float) -> Any:
         ("apparent_consumption(20, 90, 10)", 100.0),
         ("n1_gross(200, 150, 100)", 0.5),
         ("n1_net(200, 150, 100, 75)", 2.0),
+        # Of 40 made and 80 brought in, 50 by the top partner, 20 leave: 70 of 100.
+        ("n1_of_balance(70, 50, 20)", 0.7),
+        ("n1_low(70, 90, 50, 20)", 0.7),
+        ("n1_high(70, 90, 50, 20)", 0.75),
+        # Nobody knows how much is made: of ever more the top partner is ever less.
+        ("n1_high(70, null, 50, 20)", 1.0),
+        ("n1_low(70, null, 20, 50)", 1.0),
         ("import_to_export_ratio(30, 10)", 3.0),
         ("import_to_export_ratio(30, 0)", 9999.0),
         ("import_to_export_ratio(30, null)", 9999.0),
@@ -473,3 +480,27 @@ def test_the_slope_of_a_line_is_its_slope(base: float, slope: float, years: list
 def test_a_rank_among_placebos_is_never_zero(shift: float, others: list[float]) -> None:
     found = measure("placebo_rank_p($s, $o)", s=shift, o=others)
     assert 1 / (1 + len(others)) - 1e-9 <= found <= 1
+
+
+@few
+@given(
+    ends=st.lists(st.tuples(quantity, quantity), min_size=3, max_size=3),
+    places=st.tuples(share, share, share),
+)
+def test_coverage_of_a_balance_lies_within_the_bounds_of_its_parts(
+    ends: list[tuple[float, float]], places: tuple[float, float, float]
+) -> None:
+    """Wherever between their ends the supply left, the top partner and the exports lie."""
+    (rest_low, rest_high), (top_low, top_high), (out_low, out_high) = map(sorted, ends)
+    rest, top, out = (
+        low + place * (high - low)
+        for (low, high), place in zip(map(sorted, ends), places, strict=True)
+    )
+    assume(rest + top > out * (1 + 1e-6))
+    found = measure("n1_of_balance($rest, $top, $out)", rest=rest, top=top, out=out)
+    least = measure("n1_low($a, $b, $c, $d)", a=rest_low, b=rest_high, c=top_high, d=out_low)
+    most = measure("n1_high($a, $b, $c, $d)", a=rest_low, b=rest_high, c=top_low, d=out_high)
+    assert least <= found * (1 + 1e-6) + 1e-9
+    assert most is None or found <= most * (1 + 1e-6) + 1e-9
+    unbounded = measure("n1_low($a, null, $c, $d)", a=rest_low, c=top_high, d=out_low)
+    assert unbounded <= max(least, 1.0) + 1e-9

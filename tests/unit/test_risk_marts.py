@@ -7,8 +7,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.settings import PROJECT_ROOT
 from tests.support.measures import create_measures
 from tests.support.models import model_sql
+
+SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
 
 
 @pytest.fixture
@@ -16,10 +19,23 @@ def warehouse():
     with duckdb.connect() as connection:
         create_measures(connection)
         connection.execute(
-            """
+            f"""
+            create table ref_threshold as from read_csv('{SEEDS / "ref_threshold.csv"}');
             create table ref_chain_step as
-            from (values ('c', 1, 'ore', 'mine'), ('c', 2, 'metal', 'metal'))
-                as steps (chain_id, step_order, material, stage);
+            from (values
+                ('c', 1, 'ore', 'mine', 'ore', 'mine', 'gross_t', 'weight'),
+                ('c', 2, 'metal', 'metal', null, null, null, 'none')
+            ) as steps (chain_id, step_order, material, stage, production_material,
+                production_stage, production_basis, relation);
+            create table mart_import_reliance (
+                row_key varchar, importer_iso3 varchar, material varchar, stage varchar,
+                reference_year integer, vintage_id varchar, source_edition_ids varchar[],
+                production_gross_t_low double, production_gross_t_high double,
+                imports_gross_t double, imports_gross_t_low double, imports_gross_t_high double,
+                exports_gross_t_low double, exports_gross_t_high double,
+                consumption_gross_t_low double, consumption_gross_t_high double,
+                computed_reliance_high double, evidence_grade varchar
+            );
             create table dim_stage as
             from (values ('mine', 1), ('refining', 2), ('metal', 3), ('product', 4))
                 as stages (stage, stage_order);
@@ -75,6 +91,46 @@ def consumed(connection: Any, value: float, form: str, country: str, edition: st
         "(?, ?, 'ore', 'mine', 'gross_t', 2024, 'consumption', ?, ?, ?)",
         [edition, country, form, value, f"{edition}-{country}-{form}"],
     )
+
+
+def balance(
+    connection: Any,
+    importer: str,
+    made: tuple[float, float | None],
+    imports: float | tuple[float, float, float],
+    exports: float,
+) -> None:
+    """A balance of ore in 2024: production from, to; imports as held, least, most."""
+    held, least, most = imports if isinstance(imports, tuple) else (imports, imports, imports)
+    connection.execute(
+        """insert into mart_import_reliance values
+        ($key, $importer, 'ore', 'mine', 2024, 'latest', ['flows', 'made'], $low, $high, $held,
+         $least, $most, $out, $out, greatest(0, $low + $least - $out), $high + $most - $out,
+         0.5, 'C')""",
+        {
+            "key": f"{importer}|ore",
+            "importer": importer,
+            "low": made[0],
+            "high": made[1],
+            "held": held,
+            "least": least,
+            "most": most,
+            "out": exports,
+        },
+    )
+
+
+def imported(connection: Any, importer: str, total: float, top: float, **more: Any) -> None:
+    """Imports of ore in 2024, the largest part from AAA."""
+    concentrated(
+        connection, "ore", "mine",
+        **{
+            "row_key": f"{importer}|{more.get('basis', 'gross_t')}|{more.get('reference_year')}",
+            "scope": "import_sources", "geo_iso3": importer, "quantity_total": total,
+            "top_share": top / total, "source_edition_id": "flows",
+            "source_edition_ids": ["flows"], **more,
+        },
+    )  # fmt: skip
 
 
 def rows(connection: Any, mart: str) -> list[dict[str, Any]]:
@@ -152,3 +208,88 @@ def test_who_consumes_all_leaves_no_net_coverage(warehouse):
     [row] = rows(warehouse, "mart_n1_coverage")
     assert row["n1_net"] is None
     assert "as much as there is demand" in row["n1_net_reason"]
+
+
+def test_an_importer_keeps_its_production_and_its_other_partners(warehouse):
+    imported(warehouse, "JPN", 80, 50)
+    balance(warehouse, "JPN", (40, 40), 80, 20)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    assert (row["geo_iso3"], row["removed_country"]) == ("JPN", "AAA")
+    assert (row["supply"], row["demand"], row["removed_supply"]) == (120, 100, 50)
+    assert row["n1_gross"] == pytest.approx(0.7)
+    assert (row["n1_gross_low"], row["n1_gross_high"]) == (row["n1_gross"], row["n1_gross"])
+    assert (row["demand_source"], row["reliance_key"]) == ("production and trade", "JPN|ore")
+    assert (row["n1_net"], row["removed_demand_low"]) == (None, None)
+    assert "none of the country removed" in row["n1_net_reason"]
+    assert row["source_edition_ids"] == ["flows", "made"]
+    assert row["evidence_grade"] == "C"
+
+
+def test_a_range_of_production_gives_bounds_of_coverage_and_no_middle(warehouse):
+    imported(warehouse, "JPN", 80, 50)
+    balance(warehouse, "JPN", (0, 40), 80, 20)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    assert row["n1_gross"] is None
+    assert row["n1_gross_low"] == pytest.approx(30 / 60)
+    assert row["n1_gross_high"] == pytest.approx(70 / 100)
+    assert (row["demand"], row["demand_low"], row["demand_high"]) == (None, 60, 100)
+    assert row["n1_gross_reason"].startswith("bounds only")
+
+
+def test_production_without_a_ceiling_may_cover_all(warehouse):
+    imported(warehouse, "JPN", 80, 50)
+    balance(warehouse, "JPN", (40, None), 80, 20)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    assert row["n1_gross_low"] == pytest.approx(0.7)
+    assert (row["n1_gross_high"], row["n1_gross"], row["demand_high"]) == (1.0, None, None)
+
+
+def test_a_weight_in_doubt_may_be_that_of_the_country_removed(warehouse):
+    imported(warehouse, "CHN", 80, 50)
+    balance(warehouse, "CHN", (40, 40), (80, 80, 280), 20)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    # AAA sends up to 250 of 300 consumed, or the others up to 230.
+    assert row["n1_gross_low"] <= 70 / 300
+    assert row["n1_gross_high"] >= 270 / 300
+
+
+def test_where_consumption_is_not_known_imports_of_the_newest_year_stand_for_it(warehouse):
+    for year in (2023, 2024):
+        imported(warehouse, "JPN", 80, 50, reference_year=year)
+        imported(warehouse, "JPN", 200, 150, basis="usd", reference_year=year)
+    imported(warehouse, "USA", 1, 0.7, basis="share")
+    imported(warehouse, "FRA", 80, 50, basis="usd", reference_year=2023)
+    found = {row["geo_iso3"]: row for row in rows(warehouse, "mart_n1_coverage")}
+    assert set(found) == {"JPN", "USA"}
+    assert (found["JPN"]["basis"], found["JPN"]["reference_year"]) == ("usd", 2024)
+    assert found["JPN"]["n1_gross"] == pytest.approx(0.25)
+    assert found["USA"]["n1_gross"] == pytest.approx(0.3)
+    assert {row["demand_source"] for row in found.values()} == {"imports of the year"}
+
+
+def test_balanced_consumption_of_the_country_removed_gives_a_net_coverage(warehouse):
+    concentrated(warehouse, "ore", "mine")
+    balance(warehouse, "AAA", (60, 60), 5, 45)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    assert row["removed_demand"] == 20
+    assert row["n1_net"] == pytest.approx(0.5)
+    assert row["reliance_key"] == "AAA|ore"
+    assert row["source_edition_ids"] == ["flows", "made"]
+    balance(warehouse, "BBB", (1, 1), 5, 0)
+    consumed(warehouse, 60, "apparent", "AAA")
+    [row] = rows(warehouse, "mart_n1_coverage")
+    # What is published counts first.
+    assert (row["removed_demand"], row["reliance_key"]) == (60, None)
+    assert row["n1_net"] == pytest.approx(1.0)
+
+
+def test_a_range_of_the_consumption_removed_bounds_the_net_coverage(warehouse):
+    concentrated(warehouse, "ore", "mine")
+    balance(warehouse, "AAA", (60, 80), 5, 45)
+    [row] = rows(warehouse, "mart_n1_coverage")
+    assert (row["removed_demand"], row["removed_demand_low"], row["removed_demand_high"]) == (
+        None, 20, 40,
+    )  # fmt: skip
+    assert row["n1_net"] is None
+    assert (row["n1_net_low"], row["n1_net_high"]) == (pytest.approx(0.5), pytest.approx(2 / 3))
+    assert row["n1_net_reason"].startswith("bounds only")

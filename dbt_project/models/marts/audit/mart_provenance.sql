@@ -156,6 +156,19 @@ dependency_balances as (
     where dependency.import_reliance_source = 'computed'
 ),
 
+coverage_balances as (
+    select
+        'mart_n1_coverage' as mart,
+        coverage.row_key,
+        cast(null as varchar) as cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        'production + imports - exports > supply without the largest supplier' as method_chain
+    from {{ ref('mart_n1_coverage') }} as coverage
+    inner join balance_evidence as evidence on coverage.reliance_key = evidence.row_key
+),
+
 -- Marts made of rows of mart_concentration rest on what those rest on.
 concentration_parts as (
     select
@@ -649,6 +662,8 @@ union all
 select * from reliance_balances
 union all
 select * from concentration_evidence
+union all
+select * from coverage_balances
 union all
 select * from demand_cells
 union all
