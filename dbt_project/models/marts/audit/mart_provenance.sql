@@ -636,6 +636,61 @@ measures as (
     select * from mirror_flows
 ),
 
+-- A profile repeats rows of other marts and rests on what they rest on.
+profile_parts as (
+    select
+        row_key,
+        'mart_dependency_flags' as part,
+        flags_key as part_key
+    from {{ ref('mart_country_profile') }}
+    union all
+    select
+        row_key,
+        'mart_concentration' as part,
+        unnest([concentration_key, production_key]) as part_key
+    from {{ ref('mart_country_profile') }}
+    union all
+    select
+        row_key,
+        'mart_import_dependency' as part,
+        dependency_key as part_key
+    from {{ ref('mart_country_profile') }}
+    union all
+    select
+        row_key,
+        'mart_import_reliance' as part,
+        reliance_key as part_key
+    from {{ ref('mart_country_profile') }}
+    union all
+    select
+        row_key,
+        'mart_lookthrough' as part,
+        unnest(lookthrough_keys) as part_key
+    from {{ ref('mart_country_profile') }}
+),
+
+profile_evidence as (
+    select
+        'mart_country_profile' as mart,
+        parts.row_key,
+        evidence.cell_id,
+        evidence.row_set,
+        evidence.source_edition_id,
+        evidence.role,
+        evidence.method_chain || ' > side by side' as method_chain
+    from profile_parts as parts
+    inner join (
+        select * from measures
+        union all
+        select * from reliance_balances
+        union all
+        select * from lookthrough_flows
+        union all
+        select * from lookthrough_production
+    ) as evidence
+        on parts.part = evidence.mart and parts.part_key = evidence.row_key
+),
+
 -- A draw rests on what its measure rests on.
 draws as (
     select
@@ -686,6 +741,8 @@ union all
 select * from alert_reports
 union all
 select * from scenario_flows
+union all
+select * from profile_evidence
 union all
 select * from draws
 union all
