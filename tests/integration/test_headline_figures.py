@@ -289,7 +289,8 @@ def test_rare_earth_mines_without_the_largest(ask):
         ask(
             """
             select reference_year, n1_gross from mart_n1_coverage
-            where material = 'REE_total' and stage = 'mine' and vintage_id = 'latest'
+            where material = 'REE_total' and stage = 'mine' and geo_iso3 = 'WLD'
+                and vintage_id = 'latest'
             """
         )
     )

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from pipelines.commands.evidence import evidence_lines
 from pipelines.errors import UsageError
-from pipelines.publish.explain import explain
+from pipelines.publish.explain import ExplainedRow, Explanation, explain
 from pipelines.publish.reader import open_release
 from pipelines.publish.release import make_release
 from tests.fixtures.publish import sample
@@ -201,3 +204,18 @@ def test_facts_that_name_no_document_are_counted_as_a_whole(tmp_path):
         "planted_alpha_mines.zip",
     ]
     assert [entry["row_set_rows"] for entry in flows] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("day", "precision", "told"),
+    [
+        (date(2026, 1, 31), "day", "published 2026-01-31"),
+        (date(2026, 1, 31), "month", "published 2026-01"),
+        (None, None, "day of publication unknown"),
+    ],
+)
+def test_a_day_of_which_the_month_alone_is_known_is_told_as_a_month(day, precision, told):
+    entry = {"document_name": "a.csv", "published_date": day, "published_precision": precision}
+    row = ExplainedRow("key", {}, [entry])
+    lines = list(evidence_lines(Explanation("mart_concentration", 1, [row]), {}))
+    assert next(line for line in lines if "a.csv" in line and told in line).endswith(told)
