@@ -15,6 +15,16 @@ with used as (
         vintage_id,
         source_edition_ids
     from {{ ref('mart_dependency_flags') }}
+    union
+    select distinct
+        vintage_id,
+        source_edition_ids
+    from {{ ref('mart_n1_coverage') }}
+    union
+    select distinct
+        vintage_id,
+        source_edition_ids
+    from {{ ref('mart_country_profile') }}
 ),
 
 each_edition as (
