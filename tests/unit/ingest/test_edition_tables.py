@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.catalog import Catalog, Redistribution
 from pipelines.ingest import ingest_documents, ingest_fetched, write_edition_tables
+from pipelines.ingest.editions import publication
 from pipelines.settings import Settings
 from pipelines.sources.fetching import FetchedDocument, FetchedEdition, FetchResult
 from tests.support.house import House
@@ -107,6 +108,22 @@ def test_the_month_of_a_label_dates_the_first_bytes_and_says_so(house: House) ->
         ("M202601", 1, date(2026, 1, 31), date(2026, 1, 31), "month"),
         ("M202601", 2, None, date(2026, 1, 31), None),
     ]
+
+
+def test_the_original_after_our_own_writing_of_it_is_the_first_publication(house: House) -> None:
+    catalog = with_months(house)
+    for first in (1.0, 2.0):
+        document = house.document("toy.csv", first=first)
+        ingest_documents(house.settings, catalog, "toy_mine", [document], label="M202601")
+    written, original = house.archive.editions()
+    assert (written.revision, original.revision) == (1, 2)
+    source = catalog.source("toy_mine")
+    assert publication(source, original, [written, original]) == (None, None)
+    rewritten = written.model_copy(
+        update={"edition": written.edition.model_copy(update={"is_reexpressed": True})}
+    )
+    told = publication(source, original, [rewritten, original])
+    assert told == (date(2026, 1, 31), "month")
 
 
 def test_the_tables_are_the_same_on_every_machine_and_day(house: House) -> None:
