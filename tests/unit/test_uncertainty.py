@@ -34,6 +34,7 @@ def supplier(name: str | None, quantity: float, sigma_ln: float = 0.0, **other: 
     return {
         "list_key": "list",
         "supplier_iso3": name,
+        "error_key": name or "unnamed",
         "quantity": quantity,
         "sigma_ln": sigma_ln,
         "half_width": 0.0,
@@ -50,6 +51,7 @@ def draw(rows: list[dict], reliance: dict | None = None, **settings_: Any) -> pl
         schema={
             "list_key": pl.String,
             "supplier_iso3": pl.String,
+            "error_key": pl.String,
             "quantity": pl.Float64,
             "sigma_ln": pl.Float64,
             "half_width": pl.Float64,

@@ -104,6 +104,17 @@ GOOD = {
     "int_uncertainty__list": {"reliance_key": "a", "reliance_low": 0.5, "reliance_high": 0.6},
     "int_uncertainty__flow": {"sigma_ln": 0.1, "quantity": 5.0},
     "int_uncertainty__supplier": {"quantity": 5.0, "sigma_ln": 0.1, "half_width": 5.0},
+    "int_uncertainty__reliance": {"reliance_key": "a", "reliance_low": 0.5, "reliance_high": 0.6},
+    "int_uncertainty__balance": {
+        "imports_low": 0.5, "imports_high": 1.0, "exports_low": 1.0, "exports_high": 7.0,
+    },
+    "int_uncertainty__part": {
+        "role": "exports", "error_key": "CHN", "quantity": 5.0, "sigma_ln": 0.1, "half_width": 0.0,
+    },
+    "int_uncertainty__governed": {
+        "quantity": 0.5, "sigma_ln": 0.0, "half_width": 0.005, "weight": 1.0, "estimate": -0.4,
+        "standard_error": 0.2,
+    },
 }  # fmt: skip
 KINDS = {
     name: "varchar" if isinstance(value, str) or value is None else "double"
@@ -123,9 +134,16 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
     ("mart_uncertainty", "a_point_outside_its_interval_has_a_caveat", {"point": 0.51}),
     ("mart_uncertainty", "a_point_outside_its_interval_has_a_caveat", {"point": 0.39}),
     ("mart_uncertainty", "a_point_outside_its_interval_has_a_caveat", {"caveat": "moved"}),
+    # However little is missing.
+    ("mart_uncertainty", "a_point_outside_its_interval_has_a_caveat", {"point": 0.5000001}),
     ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"p95": 1.1}),
     ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"p05": -0.1}),
     ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"metric": "n_eff"}),
+    ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"metric": "sr_stage", "p05": -0.1}),
+    ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"metric": "bottleneck_margin",
+                                                              "p05": -1.1}),
+    ("mart_uncertainty", "drawn_measures_keep_their_ranges", {"metric": "dln_hhi_5y",
+                                                              "p05": -math.inf}),
     ("mart_uncertainty", "a_threshold_has_a_probability", {"probability_above": None}),
     ("mart_uncertainty", "a_threshold_has_a_probability", {"threshold_id": None}),
     ("mart_uncertainty", "probabilities_agree_with_the_quantiles", {"probability_above": 0.01,
@@ -141,6 +159,18 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
      {"half_width": 5.1}),
     ("int_uncertainty__supplier", "what_is_drawn_is_a_quantity_with_its_errors",
      {"sigma_ln": None}),
+    ("int_uncertainty__reliance", "a_reliance_lies_between_its_ends", {"reliance_low": 0.7}),
+    ("int_uncertainty__reliance", "a_reliance_lies_between_its_ends", {"reliance_high": 1.1}),
+    ("int_uncertainty__balance", "a_weight_in_doubt_has_the_weight_held_between_its_ends",
+     {"imports_low": 1.1}),
+    ("int_uncertainty__balance", "a_weight_in_doubt_has_the_weight_held_between_its_ends",
+     {"exports_high": 0.9}),
+    ("int_uncertainty__part", "a_part_is_a_quantity_with_its_errors", {"role": "stock"}),
+    ("int_uncertainty__part", "a_part_is_a_quantity_with_its_errors", {"sigma_ln": None}),
+    ("int_uncertainty__governed", "what_is_governed_has_a_figure_and_an_error",
+     {"standard_error": None}),
+    ("int_uncertainty__governed", "what_is_governed_has_a_figure_and_an_error",
+     {"half_width": 0.6}),
 ]  # fmt: skip
 
 

@@ -8,9 +8,11 @@ with rules as (
     from {{ ref('ref_threshold') }}
     where
         rule_set in (
-            'doj_2010', 'doj_2023', 'geodep_world', 'geodep_imports', 'ec_cdi1', 'crma_65'
+            'doj_2010', 'doj_2023', 'geodep_world', 'geodep_imports', 'ec_cdi1', 'crma_65',
+            'eu_sr', 'bottleneck_named', 'trend_rising'
         )
-        and lower > 0
+        -- The lowest band of an index begins at nothing, which is no limit.
+        and (lower > 0 or metric != 'hhi')
 ),
 
 applied as (
@@ -53,6 +55,36 @@ applied as (
         'dependency' as drawn_metric
     from rules
     where rule_set = 'crma_65'
+    union all
+    select
+        threshold_id,
+        rule_set,
+        threshold,
+        'mart_eu_supply_risk' as mart,
+        'sr_stage' as metric,
+        'sr_stage' as drawn_metric
+    from rules
+    where rule_set = 'eu_sr'
+    union all
+    select
+        threshold_id,
+        rule_set,
+        threshold,
+        'mart_stage_bottleneck' as mart,
+        'bottleneck_margin' as metric,
+        'bottleneck_margin' as drawn_metric
+    from rules
+    where rule_set = 'bottleneck_named'
+    union all
+    select
+        threshold_id,
+        rule_set,
+        threshold,
+        'mart_trend' as mart,
+        'dln_hhi_5y' as metric,
+        'dln_hhi_5y' as drawn_metric
+    from rules
+    where rule_set = 'trend_rising'
 )
 
 select

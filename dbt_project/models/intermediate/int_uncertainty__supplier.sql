@@ -186,6 +186,12 @@ together as (
 
 select
     together.*,
+    -- What a country produces and what it trades are counted by different offices.
+    case
+        when together.supplier_iso3 is null then 'unnamed'
+        when lists.scope = 'world_production' then 'production|' || together.supplier_iso3
+        else together.supplier_iso3
+    end as error_key,
     together.supplier_iso3 is not null
     and lists.scope = 'import_sources'
     and lists.vintage_id = 'latest'

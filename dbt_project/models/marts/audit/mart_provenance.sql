@@ -634,6 +634,20 @@ measures as (
     select * from flag_flows
     union all
     select * from mirror_flows
+    union all
+    select * from reliance_balances
+    union all
+    select * from concentration_evidence
+    union all
+    select * from coverage_balances
+    union all
+    select * from named_cells
+    union all
+    select * from geopolrisk_flows
+    union all
+    select * from trend_flows
+    union all
+    select * from switch_flows
 ),
 
 -- A profile repeats rows of other marts and rests on what they rest on.
@@ -682,8 +696,6 @@ profile_evidence as (
     inner join (
         select * from measures
         union all
-        select * from reliance_balances
-        union all
         select * from lookthrough_flows
         union all
         select * from lookthrough_production
@@ -714,23 +726,9 @@ select * from lookthrough_flows
 union all
 select * from lookthrough_production
 union all
-select * from reliance_balances
-union all
-select * from concentration_evidence
-union all
-select * from coverage_balances
-union all
 select * from demand_cells
 union all
-select * from named_cells
-union all
 select * from plan_rows
-union all
-select * from geopolrisk_flows
-union all
-select * from trend_flows
-union all
-select * from switch_flows
 union all
 select * from exposure_flows
 union all

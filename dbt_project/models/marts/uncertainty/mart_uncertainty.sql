@@ -2,6 +2,20 @@
 -- the draws lie above a threshold. One row a row of a metric mart, measure and threshold. Quantiles
 -- are rounded to a millionth, far below what a thousand draws can tell.
 {% set digits = 6 %}
+{% set quantiles = 'draws.p05, draws.p50, draws.p95, draws.probabilities' -%}
+{#- Measures that are drawn by row of their mart: mart, measure, its column, and its bounds. #}
+{% set by_row = [
+    ('mart_partner_share', 'group_share', 'group_share', none, none),
+    ('mart_n1_coverage', 'n1_gross', 'n1_gross', none, none),
+    ('mart_eu_supply_risk', 'sr_stage', 'sr_stage', none, none),
+    ('mart_geopolrisk', 'supply_risk', 'supply_risk', none, none),
+    (
+        'mart_import_reliance', 'import_reliance', 'import_reliance',
+        'import_reliance_low', 'import_reliance_high'
+    ),
+    ('mart_supplier_switch', 'reallocation', 'reallocation', none, none),
+    ('mart_trend', 'dln_hhi_5y', 'dln_hhi_5y', none, none)
+] %}
 with concentration as (
     select
         'mart_concentration' as mart,
@@ -24,7 +38,7 @@ with concentration as (
         case draws.metric
             when 'hhi' then marts.hhi_high when 'n_eff' then n_eff(marts.hhi_low)
         end as bound_high,
-        draws.* exclude (list_key, supplier_iso3, metric),
+        {{ quantiles }},
         marts.residual_share > 0 and draws.metric in ('hhi', 'n_eff') as is_split_by_draws,
         marts.n_suppliers_unquantified > 0 as has_bounds,
         marts.evidence_grade
@@ -46,7 +60,7 @@ flags as (
         case draws.metric when 'hhi' then marts.hhi_imports else marts.max_dependency end as point,
         case draws.metric when 'hhi' then lists.hhi_low end as bound_low,
         case draws.metric when 'hhi' then lists.hhi_high end as bound_high,
-        draws.* exclude (list_key, supplier_iso3, metric),
+        {{ quantiles }},
         lists.residual_share > 0 and draws.metric = 'hhi' as is_split_by_draws,
         lists.n_suppliers_unquantified > 0 as has_bounds,
         marts.evidence_grade
@@ -79,7 +93,7 @@ partners as (
             as point,
         case draws.metric when 'dependency' then marts.dependency_low end as bound_low,
         case draws.metric when 'dependency' then marts.dependency_high end as bound_high,
-        draws.* exclude (list_key, supplier_iso3, metric),
+        {{ quantiles }},
         false as is_split_by_draws,
         lists.n_suppliers_unquantified > 0 as has_bounds,
         marts.evidence_grade
@@ -97,26 +111,115 @@ partners as (
     where draws.metric in ('share', 'dependency')
 ),
 
+-- What the lists of a row hold besides figures of named suppliers.
+lists_of_rows as (
+    select
+        combinations.mart,
+        combinations.mart_row_key,
+        bool_or(lists.residual_share > 0) as has_unnamed,
+        bool_or(lists.n_suppliers_unquantified > 0) as has_bounds
+    from {{ ref('int_uncertainty__combination') }} as combinations
+    inner join {{ ref('mart_concentration') }} as lists on combinations.list_key = lists.row_key
+    group by combinations.mart, combinations.mart_row_key
+),
+
+-- How far the largest share at the named stage is above that of any other.
+margins as (
+    select
+        stages.row_key,
+        max(lists.top_share) filter (where lists.stage = stages.bottleneck_stage)
+        - max(lists.top_share) filter (where lists.stage != stages.bottleneck_stage) as margin
+    from (
+        select
+            row_key,
+            bottleneck_stage,
+            unnest(concentration_keys) as concentration_key
+        from {{ ref('mart_stage_bottleneck') }}
+    ) as stages
+    inner join {{ ref('mart_concentration') }} as lists on stages.concentration_key = lists.row_key
+    group by stages.row_key
+),
+
+stages as (
+    select
+        marts.*,
+        margins.margin
+    from {{ ref('mart_stage_bottleneck') }} as marts
+    inner join margins on marts.row_key = margins.row_key
+),
+
+by_row as (
+    {% for mart, metric, point, low, high in by_row + [
+        ('mart_stage_bottleneck', 'bottleneck_margin', 'margin', none, none)
+    ] -%}
+    select
+        draws.mart,
+        draws.mart_row_key,
+        draws.metric,
+        draws.metric as drawn_metric,
+        marts.vintage_id,
+        marts.source_edition_id,
+        marts.source_edition_ids,
+        false as is_world_exports_by_value,
+        marts.{{ point }} as point,
+        {{ 'marts.' ~ low if low else 'cast(null as double)' }} as bound_low,
+        {{ 'marts.' ~ high if high else 'cast(null as double)' }} as bound_high,
+        {{ quantiles }},
+        draws.metric in ('supply_risk', 'dln_hhi_5y')
+        and coalesce(lists_of_rows.has_unnamed, false) as is_split_by_draws,
+        coalesce(lists_of_rows.has_bounds, false) as has_bounds,
+        marts.evidence_grade
+    from {{ ref('int_uncertainty__draws') }} as draws
+    inner join {{ 'stages' if metric == 'bottleneck_margin' else ref(mart) }} as marts
+        on draws.mart_row_key = marts.row_key
+    left join lists_of_rows
+        on draws.mart = lists_of_rows.mart and draws.mart_row_key = lists_of_rows.mart_row_key
+    where draws.mart = '{{ mart }}' and draws.metric = '{{ metric }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
+),
+
 together as (
     select * from concentration
     union all
     select * from flags
     union all
     select * from partners
+    union all
+    select * from by_row
+),
+
+-- An end that is the point but for rounding, of itself or of the last digits of the arithmetic, is
+-- the point: a point within its interval is so to the last digit.
+rounded as (
+    select
+        * exclude (p05, p50, p95),
+        case
+            when p05 <= point + 1e-9 * greatest(1, abs(point))
+                then least(round(p05, {{ digits }}), point)
+            else round(p05, {{ digits }})
+        end as p05,
+        round(p50, {{ digits }}) as p50,
+        case
+            when p95 >= point - 1e-9 * greatest(1, abs(point))
+                then greatest(round(p95, {{ digits }}), point)
+            else round(p95, {{ digits }})
+        end as p95
+    from together
 ),
 
 held_against as (
     select
-        together.*,
+        rounded.*,
         limits.threshold_id,
         limits.threshold,
-        together.probabilities[limits.position] as probability_above
-    from together
+        rounded.probabilities[limits.position] as probability_above
+    from rounded
     left join {{ ref('int_uncertainty__limit') }} as limits
         on
-            together.mart = limits.mart
-            and together.metric = limits.metric
-            and (limits.rule_set != 'geodep_world' or together.is_world_exports_by_value)
+            rounded.mart = limits.mart
+            and rounded.metric = limits.metric
+            and (limits.rule_set != 'geodep_world' or rounded.is_world_exports_by_value)
 )
 
 select
@@ -128,9 +231,9 @@ select
     source_edition_id,
     source_edition_ids,
     point,
-    round(p05, {{ digits }}) as p05,
-    round(p50, {{ digits }}) as p50,
-    round(p95, {{ digits }}) as p95,
+    p05,
+    p50,
+    p95,
     bound_low,
     bound_high,
     threshold_id,
@@ -139,7 +242,11 @@ select
     cast({{ uncertainty_setting('n_draws') }} as integer) as n_draws,
     cast({{ uncertainty_setting('seed') }} as bigint) as seed,
     case
-        when point between p05 - 1e-6 and p95 + 1e-6 or point is null then null
+        when point between p05 and p95 or point is null then null
+        when metric in ('import_reliance', 'max_dependency', 'dependency')
+            then
+                'the published reliance is an end of what its rounding allows: '
+                || 'the draws lie to one side of it'
         when is_split_by_draws
             then
                 'the point takes the suppliers that nobody names as many small ones, '
@@ -148,7 +255,7 @@ select
             then
                 'the point leaves out suppliers of whom only a bound is published, '
                 || 'the draws do not'
-        else 'the errors of single suppliers move the measure to one side of the point'
+        else 'the errors of single figures move the measure to one side of the point'
     end as caveat,
     evidence_grade,
     false as is_official
