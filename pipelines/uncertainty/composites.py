@@ -42,13 +42,13 @@ class Inputs:
         ``list_key``, ``balance_key``, ``members``. The position is 1 but for: the stages of a
         chain (1 is the stage that is held to be the bottleneck), the five years of a trend (1 is
         the first), the two years of a switch (1 is before). ``members`` are the countries of a
-        partner share; the production of ``balance_key`` belongs to a GeoPolRisk, whose list is the
-        world's production.
+        partner share. ``balance_key`` leads to the production of a GeoPolRisk, whose list is the
+        world's production, and to the published demand that a coverage is set against.
     :ivar governed: one row a supplier of an index of governance: ``mart``, ``mart_row_key``,
         ``country_iso3``, ``error_key``, ``quantity``, ``sigma_ln``, ``half_width``, ``weight``,
         ``estimate`` (about -2.5 to 2.5; null where none is held, which counts no risk),
         ``standard_error``.
-    :ivar parts: as :func:`~pipelines.uncertainty.balances.balance` takes them.
+    :ivar parts: as :func:`~pipelines.uncertainty.balances.balance` takes them, and ``demand``.
     :ivar reliance: one row a measured net import reliance: ``mart_row_key``, ``reliance_key``,
         ``reliance_low``, ``reliance_high``.
     """
@@ -75,7 +75,7 @@ def composites(
     mart                    metric               of a draw
     ======================  ===================  ==================================================
     mart_partner_share      group_share          what the members supply over the list
-    mart_n1_coverage        n1_gross             1 less the largest share
+    mart_n1_coverage        n1_gross             supply less the largest supplier's, over demand
     mart_eu_supply_risk     sr_stage             sum of weight x share squared x risk
     mart_geopolrisk         supply_risk          HHI of production x risk-weighted imports over
                                                  imports and production
@@ -116,7 +116,7 @@ def composites(
         seed=seed,
     )
     work.partner_share()
-    work.n1_coverage()
+    work.n1_coverage(inputs.parts)
     work.stage_bottleneck()
     work.trend()
     work.supplier_switch()
@@ -137,6 +137,17 @@ def composites(
         .select("mart", "mart_row_key", "metric", "p05", "p50", "p95", "probabilities")
         .sort("mart", "mart_row_key", "metric")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Measures of some lists: a row a list, a column a draw."""
+
+    code: Rows
+    position: Rows
+    total: Doubles
+    hhi: Doubles
+    cr1: Doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +179,8 @@ class _Work:
             )
             .sort("list", "code", "row")
         )
-        supplied = members["code"].unique()
-        self.results.add_zero(
-            "group_share", asked.filter(~pl.col("code").is_in(supplied))["code"].to_numpy()
-        )
+        without = asked.join(members, on="code", how="anti")
+        self.results.add_zero("group_share", _ints(without, "code"))
         pool = Figures.of(rows, self.seed, self.draws)
         of_list, member_list = _ints(rows, "list"), _ints(members, "list")
         member_row, member_code = _ints(members, "row"), _ints(members, "code")
@@ -188,27 +197,34 @@ class _Work:
             inside /= total[member_list[first:last][starts] - held[0]]
             self.results.add("group_share", member_code[first:last][starts], inside)
 
-    def n1_coverage(self) -> None:
-        for codes, _, _, cr1 in self._measured("mart_n1_coverage"):
-            self.results.add("n1_gross", codes, 1.0 - cr1)
+    def n1_coverage(self, parts: pl.DataFrame) -> None:
+        asked = self._of("mart_n1_coverage")
+        demand = asked.join(parts.filter(pl.col("role") == "demand"), on="balance_key").sort("code")
+        pool, demanded = Figures.of(demand, self.seed, self.draws), _ints(demand, "code")
+        for lists in self._lists(asked):
+            left = 1.0 - lists.cr1
+            known = np.flatnonzero(np.isin(lists.code, demanded))
+            rows = np.searchsorted(demanded, lists.code[known])
+            left[known] *= lists.total[known] / pool.draw(rows)
+            self.results.add("n1_gross", lists.code, left)
 
     def stage_bottleneck(self) -> None:
-        for codes, _, _, cr1 in self._measured("mart_stage_bottleneck"):
-            starts = starts_of(codes)
-            named = cr1[starts]
-            cr1[starts] = -np.inf
-            margin = named - over_runs(np.maximum, cr1, starts)
-            self.results.add("bottleneck_margin", codes[starts], margin)
+        for lists in self._lists(self._of("mart_stage_bottleneck")):
+            starts = starts_of(lists.code)
+            named = lists.cr1[starts]
+            lists.cr1[starts] = -np.inf
+            margin = named - over_runs(np.maximum, lists.cr1, starts)
+            self.results.add("bottleneck_margin", lists.code[starts], margin)
 
     def trend(self) -> None:
-        for codes, position, hhi, _ in self._measured("mart_trend"):
-            starts = starts_of(codes)
-            year = position.astype(np.float64)
-            n = np.diff(np.append(starts, len(codes)))
+        for lists in self._lists(self._of("mart_trend")):
+            starts = starts_of(lists.code)
+            year = lists.position.astype(np.float64)
+            n = np.diff(np.append(starts, len(year)))
             year -= np.repeat(np.add.reduceat(year, starts) / n, n)
             year /= np.repeat(np.add.reduceat(year**2, starts), n)
-            slope = sums(np.log(hhi) * year[:, None], starts)
-            self.results.add("dln_hhi_5y", codes[starts], slope)
+            slope = sums(np.log(lists.hhi) * year[:, None], starts)
+            self.results.add("dln_hhi_5y", lists.code[starts], slope)
 
     def supplier_switch(self) -> None:
         asked = self._of("mart_supplier_switch").join(self.suppliers, on="list_key")
@@ -253,9 +269,11 @@ class _Work:
         worlds = asked["list_key"].unique().sort()
         world = {key: row for row, key in enumerate(worlds)}
         concentration = np.empty((len(worlds), self.draws))
-        lists = pl.DataFrame({"list_key": worlds, "code": range(len(worlds)), "position": 1})
-        for codes, _, hhi, _ in self._lists(lists):
-            concentration[codes] = hhi
+        numbered = pl.DataFrame({"list_key": worlds}).with_columns(
+            pl.int_range(pl.len()).alias("code"), pl.lit(1).alias("position")
+        )
+        for lists in self._lists(numbered):
+            concentration[lists.code] = lists.hhi
         production = parts.filter(pl.col("role") == "production")
         own = asked.join(production, on="balance_key").sort("code", "error_key")
         pool = Figures.of(own, self.seed, self.draws)
@@ -293,11 +311,8 @@ class _Work:
     def _of(self, mart: str) -> pl.DataFrame:
         return self.combinations.filter(pl.col("mart") == mart)
 
-    def _measured(self, mart: str) -> Iterator[tuple[Rows, Rows, Doubles, Doubles]]:
-        return self._lists(self._of(mart))
-
-    def _lists(self, asked: pl.DataFrame) -> Iterator[tuple[Rows, Rows, Doubles, Doubles]]:
-        """Code, position, HHI and largest share of every list, the lists of a code together."""
+    def _lists(self, asked: pl.DataFrame) -> Iterator[_Lists]:
+        """What is measured of every list, the lists of a code together and in order."""
         rows = (
             asked.select("code", "position", "list_key")
             .join(self.suppliers, on="list_key")
@@ -315,11 +330,12 @@ class _Work:
             rest = is_rest[part]
             squares[rest] *= self.hidden
             drawn[rest] = 0.0
-            yield (
-                code[part][starts],
-                position[part][starts],
-                sums(squares, starts) / total**2,
-                over_runs(np.maximum, drawn, starts) / total,
+            yield _Lists(
+                code=code[part][starts],
+                position=position[part][starts],
+                total=total,
+                hhi=sums(squares, starts) / total**2,
+                cr1=over_runs(np.maximum, drawn, starts) / total,
             )
 
     def _governed(self, mart: str) -> Iterator[tuple[Rows, Doubles, Doubles, Doubles]]:

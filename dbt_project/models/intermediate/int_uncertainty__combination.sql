@@ -42,12 +42,11 @@ found as (
         1 as position,
         1 as n_lists,
         lists.list_key,
-        cast(null as varchar) as balance_key,
+        case when marts.world_demand_cell_id is not null then marts.row_key end as balance_key,
         cast(null as varchar[]) as members
     from {{ ref('mart_n1_coverage') }} as marts
     inner join {{ ref('int_uncertainty__list') }} as lists
         on marts.concentration_key = lists.list_key
-    where marts.demand_source = 'supply of the year'
     union all
     select
         'mart_stage_bottleneck' as mart,

@@ -1,6 +1,8 @@
 -- What a balance is made of besides imports: exports and production of the importer, and what the
 -- publisher of the production names no country for. Figures of drawn lists keep their error; what
--- the Union sold is what its members sold to others.
+-- the Union sold is what its members sold to others. A published demand, which supply without its
+-- largest supplier is set against, errs as production of its grade does.
+{% set digits = uncertainty_setting('least_digits') %}
 with asked as (
     select
         *,
@@ -153,3 +155,17 @@ select
 from asked
 inner join sold_by_members as sold using (material, stage, reference_year)
 where asked.geo_iso3 = 'EU27'
+union all
+select
+    marts.row_key as balance_key,
+    'demand' as role,
+    'demand|' || balances.country_iso3 as error_key,
+    balances.value as quantity,
+    by_grade.sigma_ln,
+    {{ half_unit('cells.value_text', 'false', digits) }} as half_width
+from {{ ref('mart_n1_coverage') }} as marts
+inner join {{ ref('fct_supply_balance') }} as balances
+    on marts.world_demand_cell_id = balances.cell_id
+inner join {{ ref('fct_source_cell') }} as cells on balances.cell_id = cells.cell_id
+inner join {{ ref('ref_uncertainty') }} as by_grade
+    on by_grade.subject = 'production' and balances.evidence_grade = by_grade.evidence_grade

@@ -243,10 +243,8 @@ select
     cast({{ uncertainty_setting('seed') }} as bigint) as seed,
     case
         when point between p05 and p95 or point is null then null
-        when metric in ('import_reliance', 'max_dependency', 'dependency')
-            then
-                'the published reliance is an end of what its rounding allows: '
-                || 'the draws lie to one side of it'
+        when metric = 'import_reliance' and point in (0, 1)
+            then 'the reliance is an end of what it can be: its rounding lies to one side of it'
         when is_split_by_draws
             then
                 'the point takes the suppliers that nobody names as many small ones, '
