@@ -17,7 +17,7 @@ __all__ = ["model_sql"]
 
 _MODELS = PROJECT_ROOT / "dbt_project" / "models"
 #: Macros that models write into their SQL, each in a file of its name.
-_MACROS = ("row_key", "import_at_fob")
+_MACROS = ("row_key", "import_at_fob", "half_unit", "uncertainty_setting")
 
 
 def model_sql(name: str) -> str:
@@ -31,5 +31,6 @@ def model_sql(name: str) -> str:
     template = Environment(extensions=["jinja2.ext.do"], autoescape=False).from_string(  # noqa: S701 - SQL, not HTML
         file.read_text(encoding="utf-8")
     )
-    macros = {macro: partial(render, macro) for macro in _MACROS}
-    return template.render(ref=lambda table: table, **macros)
+    tables = {"ref": lambda table: table}
+    macros = {macro: partial(render, macro, **tables) for macro in _MACROS}
+    return template.render(**tables, **macros)

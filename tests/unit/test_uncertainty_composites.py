@@ -17,7 +17,7 @@ from pipelines.uncertainty import Inputs, balance, composites, normal, simulate
 from pipelines.uncertainty.figures import batches, over_runs, starts_of, sums
 
 DRAWS = 1000
-few = settings(max_examples=15, deadline=None, derandomize=True)
+few = settings(max_examples=8, deadline=None, derandomize=True)
 sigma = st.floats(min_value=0, max_value=1)
 quantity = st.floats(min_value=1e-3, max_value=1e6)
 quantities = st.lists(quantity, min_size=1, max_size=6)
