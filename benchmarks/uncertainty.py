@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import MonaziteError
-from pipelines.uncertainty import QUANTILES, simulate
+from pipelines.uncertainty import QUANTILES, Terms, simulate
 
 #: Lists by number of suppliers, as drawn on the starter: imports are short, exports long.
 SIZES = ((1, 0.25), (3, 0.3), (6, 0.2), (12, 0.15), (30, 0.08), (80, 0.02))
@@ -67,7 +67,11 @@ def made_up(lists: int, seed: int) -> pl.DataFrame:
             ).with_columns(list_key=pl.lit(f"list {number}"))
         )
     return pl.concat(frames).with_columns(
-        sigma_ln=pl.lit(SIGMA_LN), half_width=pl.lit(0.0), is_wanted=pl.lit(value=False)
+        error_key=pl.col("supplier_iso3").fill_null("unnamed"),
+        reference_year=pl.lit(2020),
+        sigma_ln=pl.lit(SIGMA_LN),
+        half_width=pl.lit(0.0),
+        is_wanted=pl.lit(value=False),
     )
 
 
@@ -115,12 +119,11 @@ def compare(
             "reliance_high": pl.Float64,
         }
     )
+    terms = Terms(draws=draws, seed=seed, most_hidden=10, year_correlation=0.5)
     ours, theirs = [], []
     for _ in range(rounds):
         start = time.process_time()
-        drawn = simulate(
-            suppliers, nothing, limits={"hhi": LIMITS}, draws=draws, seed=seed, most_hidden=10
-        )
+        drawn = simulate(suppliers, nothing, terms=terms, limits={"hhi": LIMITS})
         ours.append(time.process_time() - start)
         start = time.process_time()
         looped = loop(suppliers, draws, seed)

@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.uncertainty.figures import (
     Doubles,
     Figures,
+    Terms,
     bank,
     batches,
     starts_of,
@@ -39,8 +40,7 @@ def balance(
     parts: pl.DataFrame,
     suppliers: pl.DataFrame,
     *,
-    draws: int,
-    seed: int,
+    terms: Terms,
 ) -> Balanced:
     """Draw the net import reliance of every balance.
 
@@ -53,11 +53,13 @@ def balance(
         in doubt is drawn evenly between them), ``has_ceiling`` (whether production has one).
     :param parts: one row a further figure of a balance: ``balance_key``, ``role`` (``exports``,
         ``production``, or ``unnamed``: production of which any part may be the importer's),
-        ``error_key``, ``quantity``, ``sigma_ln``, ``half_width``, in the unit of the list.
+        ``error_key``, ``reference_year``, ``quantity``, ``sigma_ln``, ``half_width``, in the unit
+        of the list.
     :param suppliers: of the lists, as :func:`~pipelines.uncertainty.lists.simulate` takes them.
+    :param terms: how it is drawn.
     """
     ordered = balances.sort("reliance_key").with_row_index("code")
-    figures = ["error_key", "quantity", "sigma_ln", "half_width"]
+    figures = ["error_key", "reference_year", "quantity", "sigma_ln", "half_width"]
     rows = pl.concat(
         [
             ordered.select("code", "list_key")
@@ -71,7 +73,7 @@ def balance(
     rows = rows.with_columns(
         pl.col("role").replace_strict(dict(zip(_ROLES, range(4), strict=True)))
     ).sort("code", "role", "error_key")
-    pool = Figures.of(rows, seed, draws)
+    pool = Figures.of(rows, terms)
     code = rows["code"].cast(pl.Int64).to_numpy()
     role = rows["role"].cast(pl.Int64).to_numpy()
 
@@ -79,7 +81,7 @@ def balance(
     place = {name: row for row, name in enumerate(importers)}
     importer = np.array([place[name] for name in ordered["importer_iso3"]], dtype=np.int64)
     numbers = {
-        what: bank(uniform, seed, [f"{what}|{name}" for name in importers], draws)
+        what: bank(uniform, terms.seed, [f"{what}|{name}" for name in importers], terms.draws)
         for what in ("imports in doubt", "exports in doubt", "unnamed production", "no ceiling")
     }
     ends = {
@@ -88,12 +90,12 @@ def balance(
     }
     has_ceiling = ordered["has_ceiling"].to_numpy()
 
-    drawn = np.zeros((len(ordered), draws))
-    for part in batches(code, draws):
+    drawn = np.zeros((len(ordered), terms.draws))
+    for part in batches(code, terms.draws):
         at = starts_of(code[part] * len(_ROLES) + role[part])
         of, what = code[part][at], role[part][at]
         first, n = of[0], of[-1] - of[0] + 1
-        held = np.zeros((len(_ROLES), n, draws))
+        held = np.zeros((len(_ROLES), n, terms.draws))
         held[what, of - first] = sums(pool.draw(part), at)
         here = slice(first, first + n)
         who = importer[here]

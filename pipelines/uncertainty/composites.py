@@ -16,6 +16,7 @@ from pipelines.uncertainty.figures import (
     Figures,
     Quantiles,
     Rows,
+    Terms,
     bank,
     batches,
     hidden_concentration,
@@ -28,7 +29,7 @@ from pipelines.uncertainty.figures import (
 
 __all__ = ["Inputs", "composites"]
 
-_FIGURE = ["error_key", "quantity", "sigma_ln", "half_width"]
+_FIGURE = ["error_key", "reference_year", "quantity", "sigma_ln", "half_width"]
 #: The governance indicators run from about -2.5 (worst) to 2.5 (best).
 _BEST, _RANGE = 2.5, 5.0
 
@@ -45,9 +46,9 @@ class Inputs:
         partner share. ``balance_key`` leads to the production of a GeoPolRisk, whose list is the
         world's production, and to the published demand that a coverage is set against.
     :ivar governed: one row a supplier of an index of governance: ``mart``, ``mart_row_key``,
-        ``country_iso3``, ``error_key``, ``quantity``, ``sigma_ln``, ``half_width``, ``weight``,
-        ``estimate`` (about -2.5 to 2.5; null where none is held, which counts no risk),
-        ``standard_error``.
+        ``country_iso3``, ``error_key``, ``reference_year``, ``quantity``, ``sigma_ln``,
+        ``half_width``, ``weight``, ``estimate`` (about -2.5 to 2.5; null where none is held,
+        which counts no risk), ``standard_error``.
     :ivar parts: as :func:`~pipelines.uncertainty.balances.balance` takes them, and ``demand``.
     :ivar reliance: one row a measured net import reliance: ``mart_row_key``, ``reliance_key``,
         ``reliance_low``, ``reliance_high``.
@@ -64,10 +65,8 @@ def composites(
     inputs: Inputs,
     balanced: Balanced,
     *,
+    terms: Terms,
     limits: Mapping[str, Sequence[float]],
-    draws: int,
-    seed: int,
-    most_hidden: int,
 ) -> pl.DataFrame:
     """Quantiles of every measure, and how often it lies above each limit.
 
@@ -87,8 +86,8 @@ def composites(
     ======================  ===================  ==================================================
 
     :param balanced: net import reliances that are drawn from their balance.
-    :param limits: limits by metric; ``draws``, ``seed``, ``most_hidden``: as
-        :func:`~pipelines.uncertainty.lists.simulate` takes them.
+    :param terms: how it is drawn.
+    :param limits: limits by metric.
     :returns: ``mart``, ``mart_row_key``, ``metric``, ``p05``, ``p50``, ``p95``,
         ``probabilities``: as :func:`~pipelines.uncertainty.lists.simulate` gives them.
     """
@@ -110,10 +109,9 @@ def composites(
         combinations=inputs.combinations.join(keys, on=["mart", "mart_row_key"]),
         governed=inputs.governed.join(keys, on=["mart", "mart_row_key"]),
         suppliers=inputs.suppliers,
-        results=Quantiles(limits, draws),
-        hidden=hidden_concentration(seed, draws, most_hidden),
-        draws=draws,
-        seed=seed,
+        results=Quantiles(limits, terms.draws),
+        hidden=hidden_concentration(terms),
+        terms=terms,
     )
     work.partner_share()
     work.n1_coverage(inputs.parts)
@@ -159,8 +157,7 @@ class _Work:
     suppliers: pl.DataFrame
     results: Quantiles
     hidden: Doubles
-    draws: int
-    seed: int
+    terms: Terms
 
     def partner_share(self) -> None:
         asked = self._of("mart_partner_share")
@@ -181,10 +178,10 @@ class _Work:
         )
         without = asked.join(members, on="code", how="anti")
         self.results.add_zero("group_share", _ints(without, "code"))
-        pool = Figures.of(rows, self.seed, self.draws)
+        pool = Figures.of(rows, self.terms)
         of_list, member_list = _ints(rows, "list"), _ints(members, "list")
         member_row, member_code = _ints(members, "row"), _ints(members, "code")
-        for part in batches(of_list, self.draws):
+        for part in batches(of_list, self.terms.draws):
             drawn = pool.draw(part)
             held = of_list[part]
             total = sums(drawn, starts_of(held))
@@ -200,7 +197,7 @@ class _Work:
     def n1_coverage(self, parts: pl.DataFrame) -> None:
         asked = self._of("mart_n1_coverage")
         demand = asked.join(parts.filter(pl.col("role") == "demand"), on="balance_key").sort("code")
-        pool, demanded = Figures.of(demand, self.seed, self.draws), _ints(demand, "code")
+        pool, demanded = Figures.of(demand, self.terms), _ints(demand, "code")
         for lists in self._lists(asked):
             left = 1.0 - lists.cr1
             known = np.flatnonzero(np.isin(lists.code, demanded))
@@ -237,17 +234,15 @@ class _Work:
             .with_columns(pl.col(pl.Float64).fill_null(0.0))
             .sort("code", "error_key")
         )
-        earlier = Figures.of(rows, self.seed, self.draws)
-        later = Figures(
-            key=earlier.key,
-            quantity=rows["quantity_2"].to_numpy(),
-            sigma_ln=rows["sigma_ln_2"].to_numpy(),
-            half_width=rows["half_width_2"].to_numpy(),
-            z=earlier.z,
-            u=earlier.u,
+        earlier = Figures.of(rows, self.terms)
+        later = Figures.of(
+            rows.select(
+                "error_key", pl.col("^.*_2$").name.map(lambda name: name.removesuffix("_2"))
+            ),
+            self.terms,
         )
         code = _ints(rows, "code")
-        for part in batches(code, self.draws):
+        for part in batches(code, self.terms.draws):
             starts = starts_of(code[part])
             n = np.diff(np.append(starts, part.stop - part.start))
             change = earlier.draw(part)
@@ -268,7 +263,7 @@ class _Work:
         asked = self._of("mart_geopolrisk")
         worlds = asked["list_key"].unique().sort()
         world = {key: row for row, key in enumerate(worlds)}
-        concentration = np.empty((len(worlds), self.draws))
+        concentration = np.empty((len(worlds), self.terms.draws))
         numbered = pl.DataFrame({"list_key": worlds}).with_columns(
             pl.int_range(pl.len()).alias("code"), pl.lit(1).alias("position")
         )
@@ -276,7 +271,7 @@ class _Work:
             concentration[lists.code] = lists.hhi
         production = parts.filter(pl.col("role") == "production")
         own = asked.join(production, on="balance_key").sort("code", "error_key")
-        pool = Figures.of(own, self.seed, self.draws)
+        pool = Figures.of(own, self.terms)
         own_code = _ints(own, "code")
         world_of = dict(zip(asked["code"], (world[key] for key in asked["list_key"]), strict=True))
         for code, drawn, risk, _ in self._governed("mart_geopolrisk"):
@@ -299,7 +294,9 @@ class _Work:
         even = asked.join(from_balance, on="code", how="anti").sort("code")
         labels = even["reliance_key"].unique().sort()
         place = {key: row for row, key in enumerate(labels)}
-        numbers = bank(uniform, self.seed, [f"reliance|{key}" for key in labels], self.draws)
+        numbers = bank(
+            uniform, self.terms.seed, [f"reliance|{key}" for key in labels], self.terms.draws
+        )
         low, high = even["reliance_low"].to_numpy(), even["reliance_high"].to_numpy()
         drawn = numbers[np.array([place[key] for key in even["reliance_key"]], dtype=int)]
         for codes, values in (
@@ -318,11 +315,11 @@ class _Work:
             .join(self.suppliers, on="list_key")
             .sort("code", "position", "error_key")
         )
-        pool = Figures.of(rows, self.seed, self.draws)
+        pool = Figures.of(rows, self.terms)
         code, position = _ints(rows, "code"), _ints(rows, "position")
         lists = rows.select(pl.struct("code", "position").rle_id())["code"].to_numpy()
         is_rest = rows["supplier_iso3"].is_null().to_numpy()
-        for part in batches(code, self.draws):
+        for part in batches(code, self.terms.draws):
             starts = starts_of(lists[part])
             drawn = pool.draw(part)
             total = sums(drawn, starts)
@@ -345,16 +342,18 @@ class _Work:
             .with_columns(pl.col("country_iso3").fill_null(UNNAMED))
             .sort("code", "error_key", "weight", "quantity")
         )
-        pool = Figures.of(rows, self.seed, self.draws)
+        pool = Figures.of(rows, self.terms)
         code, weight = _ints(rows, "code"), rows["weight"].to_numpy()
         countries = rows["country_iso3"].unique().sort()
-        errors = bank(normal, self.seed, [f"governance|{name}" for name in countries], self.draws)
+        errors = bank(
+            normal, self.terms.seed, [f"governance|{name}" for name in countries], self.terms.draws
+        )
         place = {name: row for row, name in enumerate(countries)}
         country = np.array([place[name] for name in rows["country_iso3"]], dtype=int)
         # Without an estimate there is no risk: as if the best one.
         estimate = rows["estimate"].fill_null(np.inf).to_numpy()
         error = rows["standard_error"].fill_null(0.0).to_numpy()
-        for part in batches(code, self.draws):
+        for part in batches(code, self.terms.draws):
             risk = errors[country[part]]
             risk *= -error[part, None]
             risk += _BEST - estimate[part, None]

@@ -30,6 +30,7 @@ __all__ = [
     "Figures",
     "Quantiles",
     "Rows",
+    "Terms",
     "bank",
     "batches",
     "hidden_concentration",
@@ -49,6 +50,21 @@ QUANTILES = (0.05, 0.50, 0.95)
 UNNAMED = "unnamed"
 #: So many draws are worked on at once (2 MB of doubles): they stay in the processor's cache.
 BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How it is drawn.
+
+    :ivar draws: number of draws; :ivar seed: of all of them.
+    :ivar most_hidden: unnamed suppliers are split into at most so many.
+    :ivar year_correlation: of the errors of one key in two years, 0 to 1.
+    """
+
+    draws: int
+    seed: int
+    most_hidden: int
+    year_correlation: float
 
 
 def uniform(seed: int, label: str, n: int) -> Doubles:
@@ -73,11 +89,12 @@ def bank(source: _Source, seed: int, labels: Sequence[str], draws: int) -> Doubl
     return numbers
 
 
-def hidden_concentration(seed: int, n: int, most_hidden: int) -> Doubles:
-    """Sum of squared shares of unnamed suppliers within their total, shape ``(n,)``.
+def hidden_concentration(terms: Terms) -> Doubles:
+    """Sum of squared shares of unnamed suppliers within their total, shape ``(draws,)``.
 
     Exponential numbers divided by their sum are a flat Dirichlet distribution.
     """
+    seed, n, most_hidden = terms.seed, terms.draws, terms.most_hidden
     parts = -np.log(uniform(seed, "hidden|parts", n * most_hidden)).reshape(n, most_hidden)
     how_many = np.floor(uniform(seed, "hidden|number", n) * most_hidden) + 1
     parts[np.arange(most_hidden)[None, :] >= how_many[:, None]] = 0.0
@@ -87,9 +104,9 @@ def hidden_concentration(seed: int, n: int, most_hidden: int) -> Doubles:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures, and the numbers that each error key draws.
+    """Figures, and the numbers that each draws.
 
-    :ivar key: row of each figure's error key in ``z`` and ``u``.
+    :ivar key: row of each figure's numbers in ``z`` and ``u``.
     """
 
     key: Rows
@@ -100,23 +117,26 @@ class Figures:
     u: Doubles
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, seed: int, draws: int) -> Figures:
-        """Figures of ``rows`` in their order: ``error_key``, ``quantity`` (at least 0),
-        ``sigma_ln`` (log standard deviation), ``half_width`` (in the unit of the quantity).
+    def of(cls, rows: pl.DataFrame, terms: Terms) -> Figures:
+        """Figures of ``rows`` in their order: ``error_key``, ``reference_year``, ``quantity`` (at
+        least 0), ``sigma_ln`` (log standard deviation), ``half_width`` (in the unit of the
+        quantity). Figures of one key and year share their error; those of one key and two years
+        share a part of it.
         """
-        keys = rows["error_key"].unique().sort()
-        code = pl.DataFrame({"error_key": keys, "code": np.arange(len(keys))})
-        coded = rows.select("error_key").join(
-            code, on="error_key", how="left", maintain_order="left"
+        by = ["error_key", "reference_year"]
+        pairs = rows.select(by).unique().sort(by)
+        code = pairs.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("code"))
+        coded = rows.select(by).join(
+            code, on=by, how="left", maintain_order="left", nulls_equal=True
         )
-        widths = [f"width|{key}" for key in keys]
+        labels = [f"{key}|{year}" for key, year in pairs.rows()]
         return cls(
             key=coded["code"].to_numpy(),
             quantity=rows["quantity"].to_numpy(),
             sigma_ln=rows["sigma_ln"].to_numpy(),
             half_width=rows["half_width"].to_numpy(),
-            z=bank(normal, seed, keys.to_list(), draws),
-            u=bank(uniform, seed, widths, draws),
+            z=_errors(pairs["error_key"], labels, terms),
+            u=bank(uniform, terms.seed, [f"width|{label}" for label in labels], terms.draws),
         )
 
     def draw(self, rows: Rows | slice) -> Doubles:
@@ -131,6 +151,19 @@ class Figures:
             drawn += self.half_width[rows, None] * (2.0 * self.u[keys] - 1.0)
             np.maximum(drawn, 0.0, out=drawn)
         return drawn
+
+
+def _errors(keys: pl.Series, labels: Sequence[str], terms: Terms) -> Doubles:
+    """Standard normal numbers of every label, of which those of one key correlate."""
+    common = keys.unique().sort()
+    place = {key: row for row, key in enumerate(common)}
+    errors = bank(normal, terms.seed, common.to_list(), terms.draws)
+    errors = errors[np.array([place[key] for key in keys], dtype=np.int64)]
+    if terms.year_correlation < 1:
+        errors *= math.sqrt(terms.year_correlation)
+        of_year = bank(normal, terms.seed, labels, terms.draws)
+        errors += math.sqrt(1 - terms.year_correlation) * of_year
+    return errors
 
 
 def starts_of(codes: Rows) -> Rows:

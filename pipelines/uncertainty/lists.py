@@ -16,6 +16,7 @@ from pipelines.uncertainty.figures import (
     Figures,
     Quantiles,
     Rows,
+    Terms,
     bank,
     hidden_concentration,
     uniform,
@@ -28,23 +29,21 @@ def simulate(
     suppliers: pl.DataFrame,
     reliance: pl.DataFrame,
     *,
+    terms: Terms,
     limits: Mapping[str, Sequence[float]],
-    draws: int,
-    seed: int,
-    most_hidden: int,
     balanced: Balanced | None = None,
 ) -> pl.DataFrame:
     """Quantiles of every measure of every list, and how often it lies above each limit.
 
     :param suppliers: one row a list and supplier: ``list_key``, ``supplier_iso3`` (null where
-        unnamed: at most one a list), ``error_key`` (equal keys share their errors), ``quantity``
-        (at least 0, one unit within a list), ``sigma_ln`` (log standard deviation), ``half_width``
-        (in the unit of the quantity), ``is_wanted`` (whether its own share is measured).
+        unnamed: at most one a list), ``error_key`` and ``reference_year`` (equal ones share their
+        errors), ``quantity`` (at least 0, one unit within a list), ``sigma_ln`` (log standard
+        deviation), ``half_width`` (in the unit of the quantity), ``is_wanted`` (whether its own
+        share is measured).
     :param reliance: net import reliance of some lists: ``list_key``, ``reliance_key`` (equal keys
         share their draws), ``reliance_low``, ``reliance_high`` (0 to 1).
     :param limits: limits by measure, in the unit of the measure.
-    :param draws: number of draws; :param seed: of all of them.
-    :param most_hidden: unnamed suppliers are split into at most so many.
+    :param terms: how it is drawn.
     :param balanced: reliances that are drawn from their balance; the others are drawn evenly
         between their ends.
     :returns: ``list_key``, ``supplier_iso3`` (null for measures of the list), ``metric``, ``p05``,
@@ -63,7 +62,7 @@ def simulate(
     named = named.join(place, on="list_key", how="left", maintain_order="left").join(
         code, on="supplier_iso3", how="left", maintain_order="left"
     )
-    pool = Figures.of(named, seed, draws)
+    pool = Figures.of(named, terms)
     unnamed = place.join(
         suppliers.filter(pl.col("supplier_iso3").is_null()),
         on="list_key",
@@ -75,23 +74,21 @@ def simulate(
             pl.col("error_key").fill_null(UNNAMED),
             pl.col("quantity", "sigma_ln", "half_width").fill_null(0.0),
         ),
-        seed,
-        draws,
+        terms,
     )
-    hidden = hidden_concentration(seed, draws, most_hidden)
+    hidden = hidden_concentration(terms)
     relied = _Reliance(
         place.join(reliance, on="list_key", how="left", maintain_order="left"),
         balanced,
-        seed,
-        draws,
+        terms,
     )
     wanted = named["is_wanted"].to_numpy()
     name = named["name"].to_numpy()
 
-    results = Quantiles(limits, draws)
+    results = Quantiles(limits, terms.draws)
     counts = np.bincount(named["list"].to_numpy(), minlength=len(lists))
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    for chosen, n in _blocks(counts, draws):
+    for chosen, n in _blocks(counts, terms.draws):
         total = rest.draw(chosen)
         squares = total**2 * hidden
         largest = np.zeros((3, *total.shape))
@@ -136,9 +133,7 @@ def simulate(
 class _Reliance:
     """Net import reliance of the lists that have one: of its balance, or even between its ends."""
 
-    def __init__(
-        self, shares: pl.DataFrame, balanced: Balanced | None, seed: int, draws: int
-    ) -> None:
+    def __init__(self, shares: pl.DataFrame, balanced: Balanced | None, terms: Terms) -> None:
         self.is_known: npt.NDArray[np.bool_] = shares["reliance_key"].is_not_null().to_numpy()
         keys = shares["reliance_key"].drop_nulls().unique().sort()
         code = pl.DataFrame({"reliance_key": keys, "code": np.arange(len(keys))})
@@ -157,11 +152,11 @@ class _Reliance:
         numbers = dict(
             zip(
                 even,
-                bank(uniform, seed, [f"reliance|{key}" for key in even], draws),
+                bank(uniform, terms.seed, [f"reliance|{key}" for key in even], terms.draws),
                 strict=True,
             )
         )
-        self._drawn = np.empty((len(keys), draws))
+        self._drawn = np.empty((len(keys), terms.draws))
         for place, key in enumerate(keys):
             if balanced is not None and key in row_of:
                 self._drawn[place] = balanced.drawn[row_of[key]]

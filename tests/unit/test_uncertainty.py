@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.uncertainty import normal, simulate, uniform
+from pipelines.uncertainty import Terms, normal, simulate, uniform
 
 DRAWS = 1000
 few = settings(max_examples=15, deadline=None, derandomize=True)
@@ -35,6 +35,7 @@ def supplier(name: str | None, quantity: float, sigma_ln: float = 0.0, **other: 
         "list_key": "list",
         "supplier_iso3": name,
         "error_key": name or "unnamed",
+        "reference_year": 2020,
         "quantity": quantity,
         "sigma_ln": sigma_ln,
         "half_width": 0.0,
@@ -44,14 +45,15 @@ def supplier(name: str | None, quantity: float, sigma_ln: float = 0.0, **other: 
 
 
 def draw(rows: list[dict], reliance: dict | None = None, **settings_: Any) -> pl.DataFrame:
-    with_defaults = {"draws": DRAWS, "seed": 7, "most_hidden": 10, **settings_}
-    with_defaults.setdefault("limits", {"hhi": LIMITS, "share": LIMITS, "dependency": LIMITS})
+    limits = settings_.pop("limits", {"hhi": LIMITS, "share": LIMITS, "dependency": LIMITS})
+    terms = {"draws": DRAWS, "seed": 7, "most_hidden": 10, "year_correlation": 0.5, **settings_}
     suppliers = pl.DataFrame(
         rows,
         schema={
             "list_key": pl.String,
             "supplier_iso3": pl.String,
             "error_key": pl.String,
+            "reference_year": pl.Int64,
             "quantity": pl.Float64,
             "sigma_ln": pl.Float64,
             "half_width": pl.Float64,
@@ -59,7 +61,7 @@ def draw(rows: list[dict], reliance: dict | None = None, **settings_: Any) -> pl
         },
     )
     known = pl.DataFrame(reliance or NO_RELIANCE, schema=KINDS)
-    return simulate(suppliers, known, **with_defaults)
+    return simulate(suppliers, known, terms=Terms(**terms), limits=limits)
 
 
 def of(drawn: pl.DataFrame, metric: str, name: str | None = None, key: str = "list") -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.uncertainty import Inputs, balance, composites, normal, simulate
-from pipelines.uncertainty.figures import batches, over_runs, starts_of, sums
+from pipelines.uncertainty import Inputs, Terms, balance, composites, normal, simulate
+from pipelines.uncertainty.figures import Figures, batches, over_runs, starts_of, sums
 
 DRAWS = 1000
+TERMS = Terms(draws=DRAWS, seed=7, most_hidden=10, year_correlation=1)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 sigma = st.floats(min_value=0, max_value=1)
 quantity = st.floats(min_value=1e-3, max_value=1e6)
 quantities = st.lists(quantity, min_size=1, max_size=6)
 near = pytest.approx
-FIGURE = {"quantity": pl.Float64, "sigma_ln": pl.Float64, "half_width": pl.Float64}
+FIGURE = {
+    "reference_year": pl.Int64,
+    "quantity": pl.Float64,
+    "sigma_ln": pl.Float64,
+    "half_width": pl.Float64,
+}
 SCHEMAS: dict[str, dict[str, Any]] = {
     "suppliers": {
         "list_key": pl.String, "supplier_iso3": pl.String, "error_key": pl.String, **FIGURE,
@@ -58,6 +65,7 @@ def listed(key: str, values: dict[str | None, float], sigma_ln: float = 0.0) -> 
     return [
         {
             "list_key": key, "supplier_iso3": name, "error_key": name or "unnamed",
+            "reference_year": 2020,
             "quantity": value, "sigma_ln": sigma_ln, "half_width": 0.0, "is_wanted": False,
         }
         for name, value in values.items()
@@ -75,6 +83,7 @@ def combined(mart: str, *keys: str, row: str = "row", **other: Any) -> list[dict
 def governed(mart: str, name: str, value: float, **other: Any) -> dict:
     return {
         "mart": mart, "mart_row_key": "row", "country_iso3": name, "error_key": name,
+        "reference_year": 2020,
         "quantity": value, "sigma_ln": 0.0, "half_width": 0.0, "weight": 1.0, "estimate": 0.0,
         "standard_error": 0.2, **other,
     }  # fmt: skip
@@ -82,7 +91,8 @@ def governed(mart: str, name: str, value: float, **other: Any) -> dict:
 
 def part(role: str, value: float, sigma_ln: float = 0.0, **other: Any) -> dict:
     return {
-        "balance_key": "b", "role": role, "error_key": f"{role} of A", "quantity": value,
+        "balance_key": "b", "role": role, "error_key": f"{role} of A", "reference_year": 2020,
+        "quantity": value,
         "sigma_ln": sigma_ln, "half_width": 0.0, **other,
     }  # fmt: skip
 
@@ -97,19 +107,18 @@ def balanced(imports: float, *parts: dict, sigma_ln: float = 0.0, draws: int = D
         table("balances", [terms]),
         table("parts", list(parts)),
         table("suppliers", listed("list", {"X": imports}, sigma_ln)),
-        draws=draws,
-        seed=7,
+        terms=replace(TERMS, draws=draws),
     )
 
 
 def draw(**tables: Any) -> pl.DataFrame:
     limits = tables.pop("limits", {})
-    draws = tables.pop("draws", DRAWS)
+    terms = tables.pop("terms", None) or replace(TERMS, draws=tables.pop("draws", DRAWS))
     none = (table(name, []) for name in ("balances", "parts", "suppliers"))
-    reliances = tables.pop("balanced", None) or balance(*none, draws=draws, seed=7)
+    reliances = tables.pop("balanced", None) or balance(*none, terms=terms)
     names = ("suppliers", "combinations", "governed", "parts", "reliance")
     inputs = Inputs(**{name: table(name, tables.get(name, [])) for name in names})
-    return composites(inputs, reliances, limits=limits, draws=draws, seed=7, most_hidden=10)
+    return composites(inputs, reliances, terms=terms, limits=limits)
 
 
 def only(drawn: pl.DataFrame) -> dict[str, Any]:
@@ -146,6 +155,41 @@ def test_runs_are_put_together_as_numpy_does(sizes):
     assert (over_runs(np.maximum, values, starts) == np.maximum.reduceat(values, starts)).all()
 
 
+# Errors of one country in several years
+
+
+@few
+@given(correlation=st.floats(min_value=0, max_value=1))
+def test_errors_of_two_years_correlate_as_told_and_are_as_large_as_of_one(correlation):
+    n = 20_000
+    rows = pl.DataFrame(
+        {"error_key": "A", "reference_year": [2020, 2021, 2020], "quantity": 1.0, "sigma_ln": 1.0,
+         "half_width": 0.0}
+    )  # fmt: skip
+    terms = Terms(draws=n, seed=7, most_hidden=10, year_correlation=correlation)
+    first, second, again = np.log(Figures.of(rows, terms).draw(slice(0, 3)))
+    assert (first == again).all()
+    assert [first.std(), second.std()] == near([1, 1], abs=4 / math.sqrt(n))
+    assert np.corrcoef(first, second)[0, 1] == near(correlation, abs=4 / math.sqrt(n))
+
+
+def test_what_errors_have_in_common_over_years_is_not_seen_as_a_change():
+    rows = [
+        {**row, "reference_year": year}
+        for year in (2020, 2021)
+        for row in listed(str(year), {"A": 5.0, "B": 3.0, "C": 2.0}, 0.3)
+    ]
+    asked = combined("mart_supplier_switch", "2020", "2021")
+    middle = [
+        quantiles(
+            draw(suppliers=rows, combinations=asked, terms=replace(TERMS, year_correlation=common))
+        )[1]
+        for common in (1.0, 0.5, 0.0)
+    ]
+    assert middle[0] == near(0, abs=1e-12)
+    assert 0.02 < middle[1] < middle[2]
+
+
 # Sets of countries, and supply without the largest supplier
 
 
@@ -177,7 +221,7 @@ def test_the_share_of_a_set_of_one_is_the_share_of_the_supplier():
     of_list = simulate(
         table("suppliers", rows),
         table("reliance", []).rename({"mart_row_key": "list_key"}),
-        limits={}, draws=DRAWS, seed=7, most_hidden=10,
+        terms=TERMS, limits={},
     ).filter(pl.col("metric") == "share")  # fmt: skip
     assert quantiles(of_set) == near(quantiles(of_list), rel=1e-12)
 
@@ -191,7 +235,7 @@ def test_what_is_left_and_the_largest_share_sum_to_one(values, sigma_ln):
         simulate(
             table("suppliers", rows),
             table("reliance", []).rename({"mart_row_key": "list_key"}),
-            limits={}, draws=DRAWS, seed=7, most_hidden=10,
+            terms=TERMS, limits={},
         ).filter(pl.col("metric") == "cr1")
     )  # fmt: skip
     # The rank of a quantile is not quite the mirrored one.
@@ -379,7 +423,7 @@ def test_a_figure_errs_alike_wherever_it_counts():
         }]),
         table("parts", [part("production", 10.0)]),
         table("suppliers", suppliers),
-        draws=DRAWS, seed=7,
+        terms=TERMS,
     )  # fmt: skip
     x, y = (quantity * np.exp(0.3 * normal(7, name, DRAWS)) for name, quantity in
             (("X", 6.0), ("Y", 4.0)))  # fmt: skip
@@ -388,7 +432,7 @@ def test_a_figure_errs_alike_wherever_it_counts():
                 "reliance_low": [0.4], "reliance_high": [0.6]}  # fmt: skip
     drawn = simulate(
         table("suppliers", suppliers), pl.DataFrame(reliance),
-        limits={}, draws=DRAWS, seed=7, most_hidden=10, balanced=reliances,
+        terms=TERMS, limits={}, balanced=reliances,
     ).filter(pl.col("metric") == "dependency")  # fmt: skip
     expected = np.sort(x / (x + y + 10))[[49, 499, 949]]
     assert quantiles(drawn) == near(expected.tolist())

@@ -33,8 +33,8 @@ def database():
                 reliance_key varchar
             );
             create table int_uncertainty__supplier (
-                list_key varchar, supplier_iso3 varchar, error_key varchar, quantity double,
-                sigma_ln double, half_width double
+                list_key varchar, supplier_iso3 varchar, error_key varchar, reference_year integer,
+                quantity double, sigma_ln double, half_width double
             );
             create table fct_source_cell (cell_id varchar, value_text varchar, value double)
             """
@@ -62,7 +62,7 @@ def drawn_list(connection: Any, key: str, scope: str, geo: str, **other: Any) ->
 def figure(connection: Any, key: str, name: str | None, value: float, prefix: str = "") -> None:
     error_key = "unnamed" if name is None else prefix + name
     connection.execute(
-        "insert into int_uncertainty__supplier values (?, ?, ?, ?, 0.25, 0)",
+        "insert into int_uncertainty__supplier values (?, ?, ?, 2023, ?, 0.25, 0)",
         [key, name, error_key, value],
     )
 
@@ -175,8 +175,8 @@ def balances(database):
     create(
         database,
         "fct_supply_balance",
-        "cell_id country_iso3 value evidence_grade",
-        ("d", "WLD", 1300.0, "B"),
+        "cell_id country_iso3 reference_year value evidence_grade",
+        ("d", "WLD", 2023, 1300.0, "B"),
     )
     database.execute("insert into fct_source_cell values ('d', '1,300', 1300)")
     return database

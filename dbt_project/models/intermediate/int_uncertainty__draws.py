@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from pipelines.uncertainty import Inputs, balance, composites, simulate
+from pipelines.uncertainty import Inputs, Terms, balance, composites, simulate
 
 
 def model(dbt: Any, session: Any) -> pa.Table:  # noqa: ARG001 - dbt hands it over
@@ -18,19 +18,21 @@ def model(dbt: Any, session: Any) -> pa.Table:  # noqa: ARG001 - dbt hands it ov
     rules = dbt.ref("int_uncertainty__limit").project("drawn_metric, threshold").distinct()
     for metric, limit in rules.order("drawn_metric, threshold").fetchall():
         limits.setdefault(metric, []).append(limit)
-    draws, seed = int(settings["n_draws"]), int(settings["seed"])
-    most_hidden = int(settings["most_hidden_suppliers"])
+    terms = Terms(
+        draws=int(settings["n_draws"]),
+        seed=int(settings["seed"]),
+        most_hidden=int(settings["most_hidden_suppliers"]),
+        year_correlation=settings["year_correlation"],
+    )
     suppliers = dbt.ref("int_uncertainty__supplier").pl()
     parts = dbt.ref("int_uncertainty__part").pl()
     balances = dbt.ref("int_uncertainty__balance").pl()
-    balanced = balance(balances, parts, suppliers, draws=draws, seed=seed)
+    balanced = balance(balances, parts, suppliers, terms=terms)
     of_lists = simulate(
         suppliers,
         dbt.ref("int_uncertainty__list").filter("reliance_key is not null").pl(),
+        terms=terms,
         limits=limits,
-        draws=draws,
-        seed=seed,
-        most_hidden=most_hidden,
         balanced=balanced,
     )
     # A balance of which the trade is not drawn has no draws.
@@ -45,7 +47,5 @@ def model(dbt: Any, session: Any) -> pa.Table:  # noqa: ARG001 - dbt hands it ov
             | pl.col("reliance_key").is_in(list(balanced.row_of))
         ),
     )
-    of_rows = composites(
-        inputs, balanced, limits=limits, draws=draws, seed=seed, most_hidden=most_hidden
-    )
+    of_rows = composites(inputs, balanced, terms=terms, limits=limits)
     return pl.concat([of_lists, of_rows], how="diagonal").to_arrow()

@@ -69,8 +69,10 @@ of_study as (
     from studied
     inner join lateral (
         select
-            avg(governance.mean_estimate) as estimate,
-            avg(governance.mean_error) as standard_error
+            list_avg(list(governance.mean_estimate order by governance.reference_year))
+                as estimate,
+            list_avg(list(governance.mean_error order by governance.reference_year))
+                as standard_error
         from governance
         where
             governance.vintage_id = studied.vintage_id
@@ -85,6 +87,7 @@ select
     of_study.row_key as mart_row_key,
     of_study.country_iso3,
     of_study.scope || ' share|' || of_study.country_iso3 as error_key,
+    of_study.reference_year,
     of_study.share as quantity,
     by_grade.sigma_ln,
     -- Relative, because the model may hold the share in another unit than the cell.
@@ -110,6 +113,7 @@ select
     marts.row_key as mart_row_key,
     suppliers.supplier_iso3 as country_iso3,
     suppliers.error_key,
+    suppliers.reference_year,
     suppliers.quantity,
     suppliers.sigma_ln,
     suppliers.half_width,

@@ -100,6 +100,7 @@ select
     produced.balance_key,
     'production' as role,
     suppliers.error_key,
+    suppliers.reference_year,
     suppliers.quantity,
     suppliers.sigma_ln,
     suppliers.half_width
@@ -114,6 +115,7 @@ select
     unnamed.balance_key,
     'unnamed' as role,
     suppliers.error_key,
+    suppliers.reference_year,
     suppliers.quantity,
     suppliers.sigma_ln,
     suppliers.half_width
@@ -125,6 +127,7 @@ select
     asked.balance_key,
     'exports' as role,
     suppliers.error_key,
+    suppliers.reference_year,
     suppliers.quantity,
     suppliers.sigma_ln,
     suppliers.half_width
@@ -144,6 +147,7 @@ select
     asked.balance_key,
     'exports' as role,
     sold.exporter_iso3 as error_key,
+    asked.reference_year,
     list_sum(sold.quantities) as quantity,
     sum_sigma(
         list_sum(sold.quantities),
@@ -160,6 +164,7 @@ select
     marts.row_key as balance_key,
     'demand' as role,
     'demand|' || balances.country_iso3 as error_key,
+    balances.reference_year,
     balances.value as quantity,
     by_grade.sigma_ln,
     {{ half_unit('cells.value_text', 'false', digits) }} as half_width

@@ -186,6 +186,7 @@ together as (
 
 select
     together.*,
+    lists.reference_year,
     -- What a country produces and what it trades are counted by different offices.
     case
         when together.supplier_iso3 is null then 'unnamed'
