@@ -7,13 +7,16 @@ build runs.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
+import duckdb
+import polars as pl
 from jinja2 import Environment
 
 from pipelines.settings import PROJECT_ROOT
 from tests.support.measures import render
 
-__all__ = ["model_sql"]
+__all__ = ["create_table", "model_sql"]
 
 _MODELS = PROJECT_ROOT / "dbt_project" / "models"
 #: Macros that models write into their SQL, each in a file of its name.
@@ -34,3 +37,12 @@ def model_sql(name: str) -> str:
     tables = {"ref": lambda table: table}
     macros = {macro: partial(render, macro, **tables) for macro in _MACROS}
     return template.render(**tables, **macros)
+
+
+def create_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: str, *rows: tuple[Any, ...]
+) -> None:
+    """Create the table ``name`` of ``rows``; ``columns`` are their names with blanks between."""
+    connection.register("rows_of_a_test", pl.DataFrame(rows, columns.split(), orient="row"))
+    connection.execute(f"create or replace table {name} as from rows_of_a_test")
+    connection.unregister("rows_of_a_test")

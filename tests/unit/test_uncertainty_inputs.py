@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
-import polars as pl
 import pytest
 
 from pipelines.settings import PROJECT_ROOT
 from tests.support.measures import create_measures
-from tests.support.models import model_sql
+from tests.support.models import create_table, model_sql
 
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
 near = pytest.approx
@@ -42,13 +41,6 @@ def database():
         yield connection
 
 
-def create(connection: Any, name: str, columns: str, *rows: tuple[Any, ...]) -> None:
-    """Create the table ``name`` with ``columns``, their names with blanks between."""
-    frame = pl.DataFrame(rows, schema=columns.split(), orient="row")
-    connection.register("frame", frame)
-    connection.execute(f"create table {name} as from frame")
-
-
 def drawn_list(connection: Any, key: str, scope: str, geo: str, **other: Any) -> None:
     terms = {"vintage": "latest", "material": "ore", "stage": "mine", "basis": "gross_t",
              "year": 2023, "reliance": None, **other}  # fmt: skip
@@ -76,7 +68,7 @@ def rows_of(connection: Any, model: str, columns: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_printed_reliance_is_rounded_and_a_balanced_one_has_a_key_of_its_own(database):
-    create(
+    create_table(
         database,
         "int_import_reliance",
         "vintage_id importer_iso3 material stage reference_year import_reliance "
@@ -96,7 +88,7 @@ def test_a_printed_reliance_is_rounded_and_a_balanced_one_has_a_key_of_its_own(d
 
 
 def test_a_balance_is_that_of_a_drawn_list_with_the_ends_of_its_weights(database):
-    create(
+    create_table(
         database,
         "int_import_reliance",
         "vintage_id importer_iso3 material stage reference_year import_reliance_source "
@@ -134,20 +126,20 @@ def balances(database):
             figure(database, "made", name, made, "production|")
             figure(database, "known before", name, 10 * made, "production|")
     figure(database, "made", None, 4.0)
-    create(
+    create_table(
         database,
         "ref_chain_step",
         "material stage production_material production_stage production_basis relation",
         ("ore", "mine", "metal", "mine", "element_t", "weight"),
     )
-    create(
+    create_table(
         database,
         "int_lookthrough__production",
         "vintage_id material stage reference_year country_iso3",
         ("latest", "ore", "mine", 2023, "FRA"),
         ("latest", "ore", "mine", 2023, None),
     )
-    create(
+    create_table(
         database,
         "int_uncertainty__flow",
         "flow_source source_edition_id hs_code exporter_iso3 importer_iso3 reference_year "
@@ -159,20 +151,20 @@ def balances(database):
         ("baci", "other", "260001", "DEU", "JPN", 2023, "trade_weight", 9.0, 0.5),
         ("baci", "e", "260001", "JPN", "DEU", 2023, "trade_weight", 3.0, 0.5),
     )
-    create(
+    create_table(
         database,
         "ref_hs_material",
         "hs_code material stage basket",
         ("260001", "ore", "mine", ""),
     )
-    create(
+    create_table(
         database,
         "int_trade__edition_choice",
         "vintage_id material stage reference_year flow_source source_edition_id",
         ("latest", "ore", "mine", 2023, "baci", "e"),
     )
-    create(database, "mart_n1_coverage", "row_key world_demand_cell_id", ("n1", "d"))
-    create(
+    create_table(database, "mart_n1_coverage", "row_key world_demand_cell_id", ("n1", "d"))
+    create_table(
         database,
         "fct_supply_balance",
         "cell_id country_iso3 reference_year value evidence_grade",
@@ -210,7 +202,7 @@ def test_parts_of_a_balance_are_the_figures_of_the_lists_that_hold_them(balances
 
 
 def test_suppliers_of_the_study_carry_their_part_of_its_formula(database):
-    create(
+    create_table(
         database,
         "mart_eu_supply_risk",
         "row_key vintage_id material stage formula import_reliance eol_rir substitution_index "
@@ -219,7 +211,7 @@ def test_suppliers_of_the_study_carry_their_part_of_its_formula(database):
         ("one", "latest", "Nd", "mine", "EU", None, 0.1, 0.5, 1.5),
         ("none", "latest", "Nd", "mine", "GS", None, None, None, None),
     )
-    create(
+    create_table(
         database,
         "int_eu_supply_risk__supplier",
         "vintage_id material stage scope country_iso3 share trade_parameter period_start_year "
@@ -254,14 +246,14 @@ def test_suppliers_of_the_study_carry_their_part_of_its_formula(database):
 
 def test_importers_suppliers_have_the_stability_of_the_year_and_not_their_own_goods(database):
     governance(database)
-    create(
+    create_table(
         database,
         "mart_eu_supply_risk",
         "row_key vintage_id material stage formula import_reliance eol_rir substitution_index "
         "sr_stage",
         ("x", "latest", "Nd", "mine", "EU", 0.8, 0.1, 0.5, None),
     )
-    create(
+    create_table(
         database,
         "int_eu_supply_risk__supplier",
         "vintage_id material stage scope country_iso3 share trade_parameter period_start_year "
@@ -285,7 +277,7 @@ def test_importers_suppliers_have_the_stability_of_the_year_and_not_their_own_go
 
 
 def geopolrisk(connection: Any, score: float | None) -> None:
-    create(
+    create_table(
         connection,
         "mart_geopolrisk",
         "row_key vintage_id importer_iso3 material stage reference_year supply_risk",
@@ -295,7 +287,7 @@ def geopolrisk(connection: Any, score: float | None) -> None:
 
 def governance(connection: Any) -> None:
     """Errors are held for 2016 only."""
-    create(
+    create_table(
         connection,
         "int_governance__risk",
         "vintage_id country_iso3 reference_year political_stability mean_estimate",
@@ -303,7 +295,7 @@ def governance(connection: Any) -> None:
         ("latest", "CHN", 2017, -0.4, -0.5),
         ("latest", "CHN", 2023, 1.0, 1.0),
     )
-    create(
+    create_table(
         connection,
         "stg_wb_wgi__estimate",
         "source_edition_id country_label reference_year measure indicator value cell_id",
@@ -312,14 +304,14 @@ def governance(connection: Any) -> None:
         ("e", "CHN", 2016, "estimate", "cc", 9.0, "c"),
         ("old", "CHN", 2017, "stddev", "cc", 9.0, "d"),
     )
-    create(
+    create_table(
         connection,
         "int_edition__by_vintage",
         "vintage_id source_id source_edition_id recency",
         ("latest", "wb_wgi", "e", 1),
         ("latest", "wb_wgi", "old", 2),
     )
-    create(connection, "country__wgi", "country_label country_iso3", ("CHN", "CHN"))
+    create_table(connection, "country__wgi", "country_label country_iso3", ("CHN", "CHN"))
 
 
 # Which lists a measure is made of
@@ -332,14 +324,14 @@ def marts(database):
     for year in (2022, 2023):
         drawn_list(database, f"bought {year}", "import_sources", "JPN", basis="usd", year=year)
     drawn_list(database, "refined 2023", "world_production", "WLD", stage="refining")
-    create(
+    create_table(
         database,
         "mart_partner_share",
         "row_key concentration_key group_id group_version",
         ("set", "made 2023", "club", "1"),
         ("not drawn", "bought 1999", "club", "1"),
     )
-    create(
+    create_table(
         database,
         "ref_country_group",
         "group_id group_version country_iso3",
@@ -347,41 +339,41 @@ def marts(database):
         ("club", "1", "DEU"),
         ("club", "2", "FRA"),
     )
-    create(
+    create_table(
         database,
         "mart_n1_coverage",
         "row_key concentration_key world_demand_cell_id",
         ("left", "made 2023", None),
         ("met", "made 2022", "d"),
     )
-    create(
+    create_table(
         database,
         "mart_stage_bottleneck",
         "row_key bottleneck_stage n_stages_observed concentration_keys",
         ("chain", "refining", 2, ["made 2023", "refined 2023"]),
         ("half drawn", "mine", 2, ["made 2023", "bought 1999"]),
     )
-    create(
+    create_table(
         database,
         "mart_trend",
         "row_key vintage_id material stage scope basis geo_iso3 reference_year",
         ("five", "latest", "ore", "mine", "world_production", "gross_t", "WLD", 2023),
         ("four", "latest", "ore", "mine", "world_production", "gross_t", "WLD", 2022),
     )
-    create(
+    create_table(
         database,
         "mart_supplier_switch",
         "row_key vintage_id material stage importer_iso3 reference_year",
         ("two", "latest", "ore", "mine", "JPN", 2023),
         ("one", "latest", "ore", "mine", "JPN", 2022),
     )
-    create(
+    create_table(
         database,
         "mart_geopolrisk",
         "row_key vintage_id material stage importer_iso3 reference_year concentration_key",
         ("risk", "latest", "ore", "mine", "JPN", 2023, "made 2023"),
     )
-    create(
+    create_table(
         database,
         "int_uncertainty__governed",
         "mart mart_row_key",

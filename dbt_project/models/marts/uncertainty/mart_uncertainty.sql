@@ -14,7 +14,8 @@
         'import_reliance_low', 'import_reliance_high'
     ),
     ('mart_supplier_switch', 'reallocation', 'reallocation', none, none),
-    ('mart_trend', 'dln_hhi_5y', 'dln_hhi_5y', none, none)
+    ('mart_trend', 'dln_hhi_5y', 'dln_hhi_5y', none, none),
+    ('mart_stage_bottleneck', 'bottleneck_margin', 'margin', none, none)
 ] %}
 with concentration as (
     select
@@ -149,9 +150,7 @@ stages as (
 ),
 
 by_row as (
-    {% for mart, metric, point, low, high in by_row + [
-        ('mart_stage_bottleneck', 'bottleneck_margin', 'margin', none, none)
-    ] -%}
+    {% for mart, metric, point, low, high in by_row -%}
     select
         draws.mart,
         draws.mart_row_key,
@@ -170,7 +169,7 @@ by_row as (
         coalesce(lists_of_rows.has_bounds, false) as has_bounds,
         marts.evidence_grade
     from {{ ref('int_uncertainty__draws') }} as draws
-    inner join {{ 'stages' if metric == 'bottleneck_margin' else ref(mart) }} as marts
+    inner join {{ 'stages' if mart == 'mart_stage_bottleneck' else ref(mart) }} as marts
         on draws.mart_row_key = marts.row_key
     left join lists_of_rows
         on draws.mart = lists_of_rows.mart and draws.mart_row_key = lists_of_rows.mart_row_key
