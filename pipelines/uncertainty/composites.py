@@ -263,7 +263,7 @@ class _Work:
         asked = self._of("mart_geopolrisk")
         worlds = asked["list_key"].unique().sort()
         world = {key: row for row, key in enumerate(worlds)}
-        concentration = np.empty((len(worlds), self.terms.draws))
+        concentration = np.full((len(worlds), self.terms.draws), np.nan)
         numbered = pl.DataFrame({"list_key": worlds}).with_columns(
             pl.int_range(pl.len()).alias("code"), pl.lit(1).alias("position")
         )
