@@ -371,6 +371,22 @@ def test_the_risk_of_imports_is_weighed_by_production_and_its_concentration():
     assert quantiles(drawn) == near([0.5 * 30 * 0.5 / (40 + 60)] * 3)
 
 
+def test_any_part_of_what_nobody_is_named_for_may_be_the_importers():
+    row = "mart_geopolrisk"
+    drawn = draw(
+        suppliers=listed("world", {"A": 1.0}),
+        combinations=combined(row, "world", balance_key="JPN|ore"),
+        governed=[governed(row, "A", 40.0, estimate=0.0, standard_error=0.0)],
+        parts=[
+            part("production", 20.0, balance_key="JPN|ore"),
+            part("unnamed", 40.0, balance_key="JPN|ore"),
+        ],
+        draws=20_000,
+    )
+    # Supply lies anywhere between 60 and 100.
+    assert quantiles(drawn) == near([20 / 98, 20 / 80, 20 / 62], abs=0.005)
+
+
 # Balances
 
 

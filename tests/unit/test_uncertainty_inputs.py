@@ -205,11 +205,13 @@ def test_suppliers_of_the_study_carry_their_part_of_its_formula(database):
     create_table(
         database,
         "mart_eu_supply_risk",
-        "row_key vintage_id material stage formula import_reliance eol_rir substitution_index "
-        "sr_stage",
-        ("both", "latest", "Nd", "mine", "GS+EU", 0.8, 0.1, 0.5, 1.5),
-        ("one", "latest", "Nd", "mine", "EU", None, 0.1, 0.5, 1.5),
-        ("none", "latest", "Nd", "mine", "GS", None, None, None, None),
+        "row_key vintage_id material stage formula t_set import_reliance eol_rir "
+        "substitution_index sr_stage",
+        ("both", "latest", "Nd", "mine", "GS+EU", "study", 0.8, 0.1, 0.5, 1.5),
+        ("one", "latest", "Nd", "mine", "EU", "study", None, 0.1, 0.5, 1.5),
+        ("none", "latest", "Nd", "mine", "GS", "study", None, None, None, None),
+        ("otherwise", "latest", "Nd", "mine", "GS+EU", "neutral", 0.8, 0.1, 0.5, 1.4),
+        ("group", "latest", "Nd", "mine", "mean", "study", None, None, None, 1.3),
     )
     create_table(
         database,
@@ -249,9 +251,9 @@ def test_importers_suppliers_have_the_stability_of_the_year_and_not_their_own_go
     create_table(
         database,
         "mart_eu_supply_risk",
-        "row_key vintage_id material stage formula import_reliance eol_rir substitution_index "
-        "sr_stage",
-        ("x", "latest", "Nd", "mine", "EU", 0.8, 0.1, 0.5, None),
+        "row_key vintage_id material stage formula t_set import_reliance eol_rir "
+        "substitution_index sr_stage",
+        ("x", "latest", "Nd", "mine", "EU", "study", 0.8, 0.1, 0.5, None),
     )
     create_table(
         database,
@@ -280,8 +282,10 @@ def geopolrisk(connection: Any, score: float | None) -> None:
     create_table(
         connection,
         "mart_geopolrisk",
-        "row_key vintage_id importer_iso3 material stage reference_year supply_risk",
-        ("risk", "latest", "JPN", "ore", "mine", 2016, score),
+        "row_key vintage_id importer_iso3 material stage reference_year supply_risk_high "
+        "production_gross_t_high",
+        ("risk", "latest", "JPN", "ore", "mine", 2016, score, 9.0),
+        ("no ceiling", "latest", "JPN", "ore", "mine", 2016, score, None),
     )
 
 
@@ -342,9 +346,10 @@ def marts(database):
     create_table(
         database,
         "mart_n1_coverage",
-        "row_key concentration_key world_demand_cell_id",
-        ("left", "made 2023", None),
-        ("met", "made 2022", "d"),
+        "row_key concentration_key world_demand_cell_id demand_source",
+        ("left", "made 2023", None, "supply of the year"),
+        ("met", "made 2022", "d", "published"),
+        ("balanced", "made 2022", None, "production and trade"),
     )
     create_table(
         database,

@@ -24,9 +24,9 @@ MARTS = {
         "row_key importer_iso3 material stage reference_year basis partner_iso3 share_of_imports "
         "dependency dependency_low dependency_high",
     "mart_partner_share": "row_key group_share",
-    "mart_n1_coverage": "row_key n1_gross",
+    "mart_n1_coverage": "row_key n1_gross n1_gross_low n1_gross_high",
     "mart_eu_supply_risk": "row_key sr_stage",
-    "mart_geopolrisk": "row_key supply_risk",
+    "mart_geopolrisk": "row_key supply_risk supply_risk_low supply_risk_high",
     "mart_import_reliance": "row_key import_reliance import_reliance_low import_reliance_high",
     "mart_supplier_switch": "row_key reallocation",
     "mart_trend": "row_key dln_hhi_5y",
@@ -52,6 +52,8 @@ KINDS = {
     **dict.fromkeys(["concentration_keys", "source_edition_ids"], "varchar[]"),
     "probabilities": "double[]",
 }
+#: Measures whose mart has bounds of them.
+BOUNDED = {"import_reliance", "n1_gross", "supply_risk"}
 ONE_SIDE = "the errors of single figures move the measure to one side of the point"
 few = settings(max_examples=12, deadline=None, derandomize=True)
 
@@ -136,7 +138,7 @@ def test_an_interval_without_width_is_the_point_whatever_its_digits(database, di
 def test_the_caveat_names_what_moves_the_point(database):
     def caveat(mart: str, metric: str, point: float, unnamed: float = 0, bounds: int = 0):
         listed = ("list", "s", "m", "mine", "usd", "WLD", 2023, *[0.5] * 6, unnamed, bounds, 0.5)
-        known = (point, 0.0, 1.0) if metric == "import_reliance" else (point,)
+        known = (point, 0.0, 1.0) if metric in BOUNDED else (point,)
         drawn = [(mart, metric, 0.3, 0.4, 0.5, None)]
         return uncertainty(
             database, drawn, **{mart: [("row", *known)]}, mart_concentration=[listed]

@@ -47,6 +47,8 @@ found as (
     from {{ ref('mart_n1_coverage') }} as marts
     inner join {{ ref('int_uncertainty__list') }} as lists
         on marts.concentration_key = lists.list_key
+    -- What is left of consumption has the ends of the balance.
+    where marts.demand_source != 'production and trade'
     union all
     select
         'mart_stage_bottleneck' as mart,

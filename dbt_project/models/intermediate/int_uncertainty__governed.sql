@@ -58,7 +58,12 @@ studied as (
             and marts.stage = suppliers.stage
             and (marts.formula != 'GS' or suppliers.scope = 'world')
             and (marts.formula != 'EU' or suppliers.scope = 'eu')
-    where marts.sr_stage is not null and suppliers.governance_risk is not null
+    where
+        marts.sr_stage is not null
+        -- A group is the mean of its members, and other trade parameters err as the study's do.
+        and marts.t_set = 'study'
+        and marts.formula != 'mean'
+        and suppliers.governance_risk is not null
 ),
 
 of_study as (
@@ -141,4 +146,7 @@ left join governance
         marts.vintage_id = governance.vintage_id
         and suppliers.supplier_iso3 = governance.country_iso3
         and marts.reference_year = governance.reference_year
-where marts.supply_risk is not null
+where
+    marts.supply_risk_high is not null
+    -- Without a ceiling the importer may make any multiple of what it buys.
+    and marts.production_gross_t_high is not null

@@ -6,9 +6,11 @@
 {#- Measures that are drawn by row of their mart: mart, measure, its column, and its bounds. #}
 {% set by_row = [
     ('mart_partner_share', 'group_share', 'group_share', none, none),
-    ('mart_n1_coverage', 'n1_gross', 'n1_gross', none, none),
+    ('mart_n1_coverage', 'n1_gross', 'n1_gross', 'n1_gross_low', 'n1_gross_high'),
     ('mart_eu_supply_risk', 'sr_stage', 'sr_stage', none, none),
-    ('mart_geopolrisk', 'supply_risk', 'supply_risk', none, none),
+    (
+        'mart_geopolrisk', 'supply_risk', 'supply_risk', 'supply_risk_low', 'supply_risk_high'
+    ),
     (
         'mart_import_reliance', 'import_reliance', 'import_reliance',
         'import_reliance_low', 'import_reliance_high'
