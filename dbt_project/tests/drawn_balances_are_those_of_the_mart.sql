@@ -1,12 +1,10 @@
 -- What is drawn of a balance sums to what the mart computed it from: imports and exports to the
--- weight held, production to no less than its floor and, with what nobody is named for, no more
--- than its ceiling.
+-- weight held, and production.
 with parts as (
     select
         balance_key,
         coalesce(sum(quantity) filter (where role = 'exports'), 0) as exports,
-        coalesce(sum(quantity) filter (where role = 'production'), 0) as production,
-        coalesce(sum(quantity) filter (where role = 'unnamed'), 0) as unnamed
+        coalesce(sum(quantity) filter (where role = 'production'), 0) as production
     from {{ ref('int_uncertainty__part') }}
     group by balance_key
 ),
@@ -25,8 +23,7 @@ select
     marts.row_key,
     imports.imports,
     parts.exports,
-    parts.production,
-    parts.unnamed
+    parts.production
 from imports
 inner join {{ ref('mart_import_reliance') }} as marts
     on imports.balance_key || '|latest' = marts.row_key
@@ -35,6 +32,5 @@ where
     abs(imports.imports - marts.imports_gross_t) > 1e-6 * greatest(1, marts.imports_gross_t)
     or abs(coalesce(parts.exports, 0) - marts.exports_gross_t)
     > 1e-6 * greatest(1, marts.exports_gross_t)
-    or coalesce(parts.production, 0) < marts.production_gross_t_low * (1 - 1e-6)
-    or coalesce(parts.production + parts.unnamed, 0)
-    > marts.production_gross_t_high + 1e-6 * greatest(1, marts.production_gross_t_high)
+    or abs(coalesce(parts.production, 0) - marts.production_gross_t_low)
+    > 1e-6 * greatest(1, marts.production_gross_t_low)

@@ -20,7 +20,7 @@ from pipelines.uncertainty.figures import (
 
 __all__ = ["Balanced", "balance"]
 
-_ROLES = ("imports", "exports", "production", "unnamed")
+_ROLES = ("imports", "exports", "production")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,15 @@ def balance(
 ) -> Balanced:
     """Draw the net import reliance of every balance.
 
-    A net exporter has none. Where production has a floor and no ceiling, consumption may be any
-    multiple of net imports: the reliance is drawn evenly between nothing and what the floor gives.
+    A net exporter has none.
 
     :param balances: one row a balance: ``reliance_key``, ``importer_iso3``, ``list_key`` (the list
         of its imports, by weight), ``balance_key``, ``imports_low``, ``imports_high``,
         ``exports_low``, ``exports_high`` (ends of the weight in units of the weight held: a weight
-        in doubt is drawn evenly between them), ``has_ceiling`` (whether production has one).
-    :param parts: one row a further figure of a balance: ``balance_key``, ``role`` (``exports``,
-        ``production``, or ``unnamed``: production of which any part may be the importer's),
-        ``error_key``, ``reference_year``, ``quantity``, ``sigma_ln``, ``half_width``, in the unit
-        of the list.
+        in doubt is drawn evenly between them).
+    :param parts: one row a further figure of a balance: ``balance_key``, ``role`` (``exports`` or
+        ``production``), ``error_key``, ``reference_year``, ``quantity``, ``sigma_ln``,
+        ``half_width``, in the unit of the list.
     :param suppliers: of the lists, as :func:`~pipelines.uncertainty.lists.simulate` takes them.
     :param terms: how it is drawn.
     """
@@ -71,7 +69,7 @@ def balance(
         ]
     )
     rows = rows.with_columns(
-        pl.col("role").replace_strict(dict(zip(_ROLES, range(4), strict=True)))
+        pl.col("role").replace_strict(dict(zip(_ROLES, range(len(_ROLES)), strict=True)))
     ).sort("code", "role", "error_key")
     pool = Figures.of(rows, terms)
     code = rows["code"].cast(pl.Int64).to_numpy()
@@ -82,13 +80,12 @@ def balance(
     importer = np.array([place[name] for name in ordered["importer_iso3"]], dtype=np.int64)
     numbers = {
         what: bank(uniform, terms.seed, [f"{what}|{name}" for name in importers], terms.draws)
-        for what in ("imports in doubt", "exports in doubt", "unnamed production", "no ceiling")
+        for what in ("imports in doubt", "exports in doubt")
     }
     ends = {
         name: ordered[name].to_numpy()[:, None]
         for name in ("imports_low", "imports_high", "exports_low", "exports_high")
     }
-    has_ceiling = ordered["has_ceiling"].to_numpy()
 
     drawn = np.zeros((len(ordered), terms.draws))
     for part in batches(code, terms.draws):
@@ -99,14 +96,11 @@ def balance(
         held[what, of - first] = sums(pool.draw(part), at)
         here = slice(first, first + n)
         who = importer[here]
-        imports, exports, production, unnamed = held
+        imports, exports, production = held
         for place_of, name in enumerate(("imports", "exports")):
             low, high = ends[f"{name}_low"][here], ends[f"{name}_high"][here]
             held[place_of] *= low + (high - low) * numbers[f"{name} in doubt"][who]
-        production += unnamed * numbers["unnamed production"][who]
         net = np.maximum(imports - exports, 0.0)
         consumption = production + net
         np.divide(net, consumption, out=drawn[here], where=consumption > 0)
-        open_ended = ~has_ceiling[here]
-        drawn[here][open_ended] *= numbers["no ceiling"][who[open_ended]]
     return Balanced({key: row for row, key in enumerate(ordered["reliance_key"])}, drawn)

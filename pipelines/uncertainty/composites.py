@@ -269,23 +269,10 @@ class _Work:
         )
         for lists in self._lists(numbered):
             concentration[lists.code] = lists.hhi
-        own = asked.join(
-            parts.filter(pl.col("role").is_in(["production", "unnamed"])), on="balance_key"
-        ).sort("code", "role", "error_key")
+        production = parts.filter(pl.col("role") == "production")
+        own = asked.join(production, on="balance_key").sort("code", "error_key")
         pool = Figures.of(own, self.terms)
         own_code = _ints(own, "code")
-        is_unnamed = (own["role"] == "unnamed").to_numpy()
-        # The same number as in the importer's net import reliance.
-        importers = own["balance_key"].str.split("|").list.first()
-        names = importers.unique().sort()
-        place = {name: row for row, name in enumerate(names)}
-        who = np.array([place[name] for name in importers], dtype=np.int64)
-        part = bank(
-            uniform,
-            self.terms.seed,
-            [f"unnamed production|{name}" for name in names],
-            self.terms.draws,
-        )
         world_of = dict(zip(asked["code"], (world[key] for key in asked["list_key"]), strict=True))
         for code, drawn, risk, _ in self._governed("mart_geopolrisk"):
             starts = starts_of(code)
@@ -295,9 +282,7 @@ class _Work:
             if first < last:
                 made = slice(int(first), int(last))
                 runs = starts_of(own_code[made])
-                figures = pool.draw(made)
-                figures[is_unnamed[made]] *= part[who[made][is_unnamed[made]]]
-                supply[np.searchsorted(codes, own_code[made][runs])] += sums(figures, runs)
+                supply[np.searchsorted(codes, own_code[made][runs])] += sums(pool.draw(made), runs)
             score = sums(drawn * risk, starts)
             score /= supply
             score *= concentration[[world_of[key] for key in codes]]

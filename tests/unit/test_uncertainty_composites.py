@@ -52,7 +52,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "balances": {
         "reliance_key": pl.String, "list_key": pl.String, "importer_iso3": pl.String,
         "balance_key": pl.String, "imports_low": pl.Float64, "imports_high": pl.Float64,
-        "exports_low": pl.Float64, "exports_high": pl.Float64, "has_ceiling": pl.Boolean,
+        "exports_low": pl.Float64, "exports_high": pl.Float64,
     },
 }  # fmt: skip
 
@@ -101,7 +101,7 @@ def balanced(imports: float, *parts: dict, sigma_ln: float = 0.0, draws: int = D
     terms = {
         "reliance_key": "balance", "list_key": "list", "importer_iso3": "A", "balance_key": "b",
         "imports_low": 1.0, "imports_high": 1.0, "exports_low": 1.0, "exports_high": 1.0,
-        "has_ceiling": True, **other,
+        **other,
     }  # fmt: skip
     return balance(
         table("balances", [terms]),
@@ -371,22 +371,6 @@ def test_the_risk_of_imports_is_weighed_by_production_and_its_concentration():
     assert quantiles(drawn) == near([0.5 * 30 * 0.5 / (40 + 60)] * 3)
 
 
-def test_any_part_of_what_nobody_is_named_for_may_be_the_importers():
-    row = "mart_geopolrisk"
-    drawn = draw(
-        suppliers=listed("world", {"A": 1.0}),
-        combinations=combined(row, "world", balance_key="JPN|ore"),
-        governed=[governed(row, "A", 40.0, estimate=0.0, standard_error=0.0)],
-        parts=[
-            part("production", 20.0, balance_key="JPN|ore"),
-            part("unnamed", 40.0, balance_key="JPN|ore"),
-        ],
-        draws=20_000,
-    )
-    # Supply lies anywhere between 60 and 100.
-    assert quantiles(drawn) == near([20 / 98, 20 / 80, 20 / 62], abs=0.005)
-
-
 # Balances
 
 
@@ -406,19 +390,12 @@ def test_without_production_or_exports_all_is_imported():
     assert (balanced(5.0, sigma_ln=0.4).drawn == 1).all()
 
 
-def test_ends_are_drawn_evenly_between():
+def test_weights_in_doubt_are_drawn_evenly_between_their_ends():
     n = 20_000
 
     def share(*parts: dict, **other: Any):
         return np.quantile(balanced(10.0, *parts, draws=n, **other).drawn, [0.05, 0.5, 0.95])
 
-    # Production anywhere between 0 and 10: 10 / (10 + p).
-    unnamed = share(part("unnamed", 10.0))
-    assert unnamed == near([10 / 19.5, 10 / 15, 10 / 10.5], abs=0.01)
-    # A floor of 10 and no ceiling: between nothing and a half.
-    assert share(part("production", 10.0), has_ceiling=False) == near(
-        [0.025, 0.25, 0.475], abs=0.01
-    )
     # Imports anywhere between 10 and 20 of a production of 10.
     doubted = share(part("production", 10.0), imports_high=2.0)
     assert doubted == near([10.5 / 20.5, 15 / 25, 19.5 / 29.5], abs=0.01)
@@ -435,7 +412,6 @@ def test_a_figure_errs_alike_wherever_it_counts():
         table("balances", [{
             "reliance_key": "k", "list_key": "list", "importer_iso3": "A", "balance_key": "b",
             "imports_low": 1.0, "imports_high": 1.0, "exports_low": 1.0, "exports_high": 1.0,
-            "has_ceiling": True,
         }]),
         table("parts", [part("production", 10.0)]),
         table("suppliers", suppliers),

@@ -72,10 +72,14 @@ def test_a_printed_reliance_is_rounded_and_a_balanced_one_has_a_key_of_its_own(d
         database,
         "int_import_reliance",
         "vintage_id importer_iso3 material stage reference_year import_reliance "
-        "import_reliance_low import_reliance_high import_reliance_source published_cell_id",
-        ("latest", "USA", "ore", "mine", 2023, 0.7, 0.7, 0.7, "published", "c"),
-        ("latest", "JPN", "ore", "mine", 2023, None, 0.2, 0.4, "computed", None),
-        ("latest", "DEU", "ore", "mine", 2023, None, None, None, None, None),
+        "import_reliance_low import_reliance_high import_reliance_source published_cell_id "
+        "production_gross_t_low production_gross_t_high",
+        ("latest", "USA", "ore", "mine", 2023, 0.7, 0.7, 0.7, "published", "c", None, None),
+        ("latest", "JPN", "ore", "mine", 2023, None, 0.2, 0.4, "computed", None, 5.0, 5.0),
+        ("latest", "DEU", "ore", "mine", 2023, None, None, None, None, None, 5.0, 5.0),
+        # It may have made any part of what others made, or any multiple of its floor.
+        ("latest", "FRA", "ore", "mine", 2023, None, 0.2, 1.0, "computed", None, 0.0, 5.0),
+        ("latest", "ITA", "ore", "mine", 2023, None, 0.0, 0.4, "computed", None, 5.0, None),
     )
     database.execute("insert into fct_source_cell values ('c', '70', 70)")
     assert rows_of(
@@ -88,25 +92,27 @@ def test_a_printed_reliance_is_rounded_and_a_balanced_one_has_a_key_of_its_own(d
 
 
 def test_a_balance_is_that_of_a_drawn_list_with_the_ends_of_its_weights(database):
+    rows = [
+        ("JPN", "computed", 10.0, 8.0, 10.0, 0.0, 0.0, 0.0, 5.0, 5.0),
+        ("DEU", "computed", 10.0, 10.0, 10.0, 4.0, 4.0, 5.0, 1.0, 1.0),
+        ("FRA", "published", 10.0, 10.0, 10.0, 4.0, 4.0, 5.0, 1.0, 1.0),
+        ("ITA", "computed", 10.0, 10.0, 10.0, 4.0, 4.0, 5.0, 1.0, None),
+    ]
     create_table(
         database,
         "int_import_reliance",
-        "vintage_id importer_iso3 material stage reference_year import_reliance_source "
-        "imports_gross_t imports_gross_t_low imports_gross_t_high exports_gross_t "
-        "exports_gross_t_low exports_gross_t_high production_gross_t_high",
-        ("latest", "JPN", "ore", "mine", 2023, "computed", 10.0, 8.0, 10.0, 0.0, 0.0, 0.0, 5.0),
-        ("latest", "DEU", "ore", "mine", 2023, "computed", 10.0, 10.0, 10.0, 4.0, 4.0, 5.0, None),
-        ("latest", "FRA", "ore", "mine", 2023, "published", 10.0, 10.0, 10.0, 4.0, 4.0, 5.0, None),
+        "importer_iso3 import_reliance_source imports_gross_t imports_gross_t_low "
+        "imports_gross_t_high exports_gross_t exports_gross_t_low exports_gross_t_high "
+        "production_gross_t_low production_gross_t_high vintage_id material stage reference_year",
+        *[(*row, "latest", "ore", "mine", 2023) for row in rows],
     )
-    for geo in ("JPN", "DEU", "FRA"):
+    for geo in ("JPN", "DEU", "FRA", "ITA"):
         drawn_list(database, geo, "import_sources", geo, reliance=f"balance|{geo}|ore|mine|2023")
         drawn_list(database, f"{geo} in USD", "import_sources", geo, basis="usd")
-    columns = (
-        "list_key, balance_key, imports_low, imports_high, exports_low, exports_high, has_ceiling"
-    )
+    columns = "list_key, balance_key, imports_low, imports_high, exports_low, exports_high"
     assert rows_of(database, "int_uncertainty__balance", columns) == [
-        ("DEU", "DEU|ore|mine|2023", 1.0, 1.0, 1.0, 1.25, False),
-        ("JPN", "JPN|ore|mine|2023", 0.8, 1.0, 1.0, 1.0, True),
+        ("DEU", "DEU|ore|mine|2023", 1.0, 1.0, 1.0, 1.25),
+        ("JPN", "JPN|ore|mine|2023", 0.8, 1.0, 1.0, 1.0),
     ]
 
 
@@ -182,13 +188,9 @@ def test_parts_of_a_balance_are_the_figures_of_the_lists_that_hold_them(balances
         ("EU27|ore|mine|2023", "exports", "DEU", 1.5, 0.0),
         ("EU27|ore|mine|2023", "production", "production|DEU", 20.0, 0.0),
         ("EU27|ore|mine|2023", "production", "production|FRA", 30.0, 0.0),
-        # A part of what nobody is named for may be a member's.
-        ("EU27|ore|mine|2023", "unnamed", "unnamed", 4.0, 0.0),
         ("FRA|ore|mine|2023", "exports", "FRA", 7.0, 0.0),
-        # It is named, so nothing that is not is its own.
         ("FRA|ore|mine|2023", "production", "production|FRA", 30.0, 0.0),
         ("JPN|ore|mine|2023", "exports", "JPN", 3.0, 0.0),
-        ("JPN|ore|mine|2023", "unnamed", "unnamed", 4.0, 0.0),
         ("n1", "demand", "demand|WLD", 1300.0, 50.0),
     ]
     # Figures of a list keep their error, a demand has that of its grade, and two flows even out.
@@ -283,9 +285,9 @@ def geopolrisk(connection: Any, score: float | None) -> None:
         connection,
         "mart_geopolrisk",
         "row_key vintage_id importer_iso3 material stage reference_year supply_risk_high "
-        "production_gross_t_high",
-        ("risk", "latest", "JPN", "ore", "mine", 2016, score, 9.0),
-        ("no ceiling", "latest", "JPN", "ore", "mine", 2016, score, None),
+        "production_gross_t_low production_gross_t_high",
+        ("risk", "latest", "JPN", "ore", "mine", 2016, score, 9.0, 9.0),
+        ("open", "latest", "JPN", "ore", "mine", 2016, score, 0.0, 9.0),
     )
 
 

@@ -9,8 +9,7 @@ select
     held.imports_gross_t_low / held.imports_gross_t as imports_low,
     held.imports_gross_t_high / held.imports_gross_t as imports_high,
     coalesce(held.exports_gross_t_low / nullif(held.exports_gross_t, 0), 1) as exports_low,
-    coalesce(held.exports_gross_t_high / nullif(held.exports_gross_t, 0), 1) as exports_high,
-    held.production_gross_t_high is not null as has_ceiling
+    coalesce(held.exports_gross_t_high / nullif(held.exports_gross_t, 0), 1) as exports_high
 from {{ ref('int_uncertainty__list') }} as lists
 inner join {{ ref('int_import_reliance') }} as held
     on
@@ -22,3 +21,4 @@ inner join {{ ref('int_import_reliance') }} as held
 where
     lists.vintage_id = 'latest' and lists.scope = 'import_sources' and lists.basis = 'gross_t'
     and held.import_reliance_source = 'computed'
+    and held.production_gross_t_low = held.production_gross_t_high

@@ -148,5 +148,5 @@ left join governance
         and marts.reference_year = governance.reference_year
 where
     marts.supply_risk_high is not null
-    -- Without a ceiling the importer may make any multiple of what it buys.
-    and marts.production_gross_t_high is not null
+    -- Of a range nothing is known between its ends.
+    and marts.production_gross_t_low = marts.production_gross_t_high

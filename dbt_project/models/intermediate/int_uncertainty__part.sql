@@ -1,7 +1,7 @@
--- What a balance is made of besides imports: exports and production of the importer, and what the
--- publisher of the production names no country for. Figures of drawn lists keep their error; what
--- the Union sold is what its members sold to others. A published demand, which supply without its
--- largest supplier is set against, errs as production of its grade does.
+-- What a balance is made of besides imports: exports and production of the importer. Figures of
+-- drawn lists keep their error; what the Union sold is what its members sold to others. A published
+-- demand, which supply without its largest supplier is set against, errs as production of its grade
+-- does.
 {% set digits = uncertainty_setting('least_digits') %}
 with asked as (
     select
@@ -54,20 +54,6 @@ produced as (
     where steps.relation != 'none'
 ),
 
--- Who is named with a figure has nothing of what others are put together for.
-unnamed as (
-    select produced.*
-    from produced
-    anti join {{ ref('int_lookthrough__production') }} as named
-        on
-            named.vintage_id = 'latest'
-            and produced.geo_iso3 != 'EU27'
-            and produced.geo_iso3 = named.country_iso3
-            and produced.material = named.material
-            and produced.stage = named.stage
-            and produced.reference_year = named.reference_year
-),
-
 -- Sums over importers, in order, so that the last digit does not hang on the number of threads.
 sold_by_members as (
     select
@@ -110,18 +96,6 @@ inner join {{ ref('int_uncertainty__supplier') }} as suppliers
     on
         produced.list_key = suppliers.list_key
         and countries.country_iso3 = suppliers.supplier_iso3
-union all
-select
-    unnamed.balance_key,
-    'unnamed' as role,
-    suppliers.error_key,
-    suppliers.reference_year,
-    suppliers.quantity,
-    suppliers.sigma_ln,
-    suppliers.half_width
-from unnamed
-inner join {{ ref('int_uncertainty__supplier') }} as suppliers
-    on unnamed.list_key = suppliers.list_key and suppliers.supplier_iso3 is null
 union all
 select
     asked.balance_key,

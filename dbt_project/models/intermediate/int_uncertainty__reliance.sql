@@ -1,5 +1,7 @@
 -- Net import reliance with its ends: a printed percentage is rounded, a printed bound is a range, a
--- balanced reliance lies between its own ends. Rows of equal key share their draws.
+-- balanced reliance is drawn from its balance. Rows of equal key share their draws. Where
+-- production is withheld, or may be among what nobody is named for, the reliance has ends and
+-- nothing is known of what lies between them: it is not drawn.
 {% set digits = uncertainty_setting('least_digits') %}
 with stated as (
     select
@@ -11,7 +13,12 @@ with stated as (
         end as half_unit
     from {{ ref('int_import_reliance') }} as held
     left join {{ ref('fct_source_cell') }} as cells on held.published_cell_id = cells.cell_id
-    where held.import_reliance_high is not null
+    where
+        held.import_reliance_high is not null
+        and (
+            held.import_reliance_source = 'published'
+            or held.production_gross_t_low = held.production_gross_t_high
+        )
 )
 
 select
