@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -428,3 +429,25 @@ def test_the_benchmark_learns_freight_from_the_flows_that_the_models_learn_it_fr
     pooled = (40 * 0.05 + 20 * (1 - 1 / 1.08)) / 60
     assert row["freight_share"] == pytest.approx((40 * 0.05 + 20 * pooled) / 60)
     assert held_out_freight(mirror.head(0)).is_empty()
+
+
+def _read_by(model: str) -> set[str]:
+    """Names of all models and seeds that ``model`` rests on, itself included."""
+    files = {file.stem: file for file in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.sql")}
+    found: set[str] = set()
+    waiting = [model]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            if name in files:
+                waiting += re.findall(r"ref\('(\w+)'\)", files[name].read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("model", ["int_trade__reliability", "mart_mirror_gap"])
+def test_production_never_scores_how_reliable_a_report_is(model):
+    """Some production is inferred from the partner's trade: it would confirm its own source."""
+    rests_on = _read_by(model)
+    assert "fct_trade_report" in rests_on
+    assert not {name for name in rests_on if "production" in name or "supply_balance" in name}
