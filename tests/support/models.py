@@ -20,7 +20,7 @@ __all__ = ["create_table", "model_sql"]
 
 _MODELS = PROJECT_ROOT / "dbt_project" / "models"
 #: Macros that models write into their SQL, each in a file of its name.
-_MACROS = ("row_key", "import_at_fob", "half_unit", "uncertainty_setting")
+_MACROS = ("row_key", "import_at_fob", "half_unit", "of_choice", "uncertainty_setting")
 
 
 def model_sql(name: str) -> str:

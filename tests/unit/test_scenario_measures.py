@@ -272,7 +272,7 @@ def test_it_is_refused_however_it_is_asked(connection, asked):
 
 
 @pytest.mark.parametrize(
-    "named", ["['XXX']", "['chn']", "[null]", "['CHN', null]", "['WLD']", "[]", "null"]
+    "named", ["['ZZZ']", "['chn']", "[null]", "['CHN', null]", "['WLD']", "[]", "null"]
 )
 def test_a_cut_of_nobody_known_is_refused(connection, named):
     with pytest.raises(duckdb.InvalidInputException, match="cut_countries") as refused:

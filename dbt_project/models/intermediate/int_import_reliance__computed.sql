@@ -96,9 +96,7 @@ flows as (
             and trade.stage = steps.stage
             and trade.reference_year = steps.reference_year
             and trade.flow_source = steps.flow_source
-            and (
-                steps.flow_source = 'monazite' or trade.source_edition_id = steps.source_edition_id
-            )
+            and {{ of_choice('trade', 'steps') }}
     where
         coalesce(trade.importer_iso3, '') != 'WLD'
         and coalesce(trade.exporter_iso3, '') != 'WLD'

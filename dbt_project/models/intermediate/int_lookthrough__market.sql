@@ -19,10 +19,7 @@ with flows as (
             and choice.stage = flows.stage
             and choice.reference_year = flows.reference_year
             and choice.flow_source = flows.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or choice.source_edition_id = flows.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
     where not flows.is_eu27_total
     group by
         choice.vintage_id, choice.material, choice.stage, choice.reference_year,

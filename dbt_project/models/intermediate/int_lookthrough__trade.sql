@@ -17,10 +17,7 @@ inner join {{ ref('int_lookthrough__market') }} as market
         and flows.stage = market.stage
         and flows.reference_year = market.reference_year
         and flows.flow_source = market.flow_source
-        and (
-            market.flow_source = 'monazite'
-            or flows.source_edition_id = market.source_edition_id
-        )
+        and {{ of_choice('flows', 'market') }}
 where
     not flows.is_eu27_total
     and coalesce(flows.importer_iso3, '') not in ('WLD', 'EU27')

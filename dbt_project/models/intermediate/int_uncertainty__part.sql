@@ -74,10 +74,7 @@ sold_by_members as (
             and codes.stage = choice.stage
             and flows.reference_year = choice.reference_year
             and flows.flow_source = choice.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or flows.source_edition_id = choice.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
     where flows.subject = 'trade_weight' and buyers.country_iso3 is null
     group by choice.material, choice.stage, flows.reference_year, flows.exporter_iso3
 )

@@ -144,10 +144,7 @@ bought as (
             and codes.stage = choice.stage
             and flows.reference_year = choice.reference_year
             and flows.flow_source = choice.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or flows.source_edition_id = choice.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
 ),
 
 listed as (

@@ -14,68 +14,43 @@ with codes as (
 ),
 
 concentration_flows as (
-    select
-        'mart_concentration' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares > index' as method_chain
-    from {{ ref('mart_concentration') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.flow_source is not null
+    {{ flow_evidence(
+        'mart_concentration',
+        'geo_iso3',
+        'reconciled flows > shares > index',
+        where="marts.flow_source is not null"
+    ) }}
 ),
 
 dependency_flows as (
-    select
-        'mart_import_dependency' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }}
-        || case
+    {{ flow_evidence(
+        'mart_import_dependency',
+        'importer_iso3',
+        'reconciled flows > share of imports',
+        where="marts.flow_source is not null",
+        also="case
             when marts.partner_iso3 is null then ' and exporter_iso3 is null'
             else ' and exporter_iso3 = ''' || marts.partner_iso3 || ''''
-        end as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > share of imports' as method_chain
-    from {{ ref('mart_import_dependency') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.flow_source is not null
+        end"
+    ) }}
 ),
 
 flag_flows as (
-    select
-        'mart_dependency_flags' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares > index > threshold' as method_chain
-    from {{ ref('mart_dependency_flags') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.flow_source is not null
+    {{ flow_evidence(
+        'mart_dependency_flags',
+        'importer_iso3',
+        'reconciled flows > shares > index > threshold',
+        where="marts.flow_source is not null"
+    ) }}
 ),
 
 -- Every flow of a market moves the shares of everybody in it.
 lookthrough_flows as (
-    select
-        'mart_lookthrough' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > balance of every country > shares of who produced' as method_chain
-    from (
-        select
-            *,
-            'WLD' as geo_iso3
-        from {{ ref('mart_lookthrough') }}
-    ) as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    {{ flow_evidence(
+        'mart_lookthrough',
+        none,
+        'reconciled flows > balance of every country > shares of who produced'
+    ) }}
 ),
 
 lookthrough_production as (
@@ -301,72 +276,50 @@ plan_rows as (
 ),
 
 geopolrisk_flows as (
-    select
-        'mart_geopolrisk' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > share of supply > supply risk' as method_chain
-    from {{ ref('mart_geopolrisk') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    {{ flow_evidence(
+        'mart_geopolrisk',
+        'importer_iso3',
+        'reconciled flows > share of supply > supply risk'
+    ) }}
 ),
 
 trend_flows as (
-    select
-        'mart_trend' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'geo_iso3', 'marts.reference_year - 4') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares > index > slope over five years' as method_chain
-    from {{ ref('mart_trend') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.flow_source is not null
+    {{ flow_evidence(
+        'mart_trend',
+        'geo_iso3',
+        'reconciled flows > shares > index > slope over five years',
+        where="marts.flow_source is not null",
+        first_year='marts.reference_year - 4'
+    ) }}
 ),
 
 switch_flows as (
-    select
-        'mart_supplier_switch' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year - 1') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares of two years > reallocation' as method_chain
-    from {{ ref('mart_supplier_switch') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    {{ flow_evidence(
+        'mart_supplier_switch',
+        'importer_iso3',
+        'reconciled flows > shares of two years > reallocation',
+        first_year='marts.reference_year - 1'
+    ) }}
 ),
 
 exposure_flows as (
-    select
-        'mart_policy_exposure' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares > controls of the day' as method_chain
-    from {{ ref('mart_policy_exposure') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.flow_source is not null
+    {{ flow_evidence(
+        'mart_policy_exposure',
+        'importer_iso3',
+        'reconciled flows > shares > controls of the day',
+        where="marts.flow_source is not null"
+    ) }}
 ),
 
 event_flows as (
-    select
-        'mart_event_impact' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3', 'marts.first_period', 'last_period') }}
-            as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > shares before and after > shift' as method_chain
-    from {{ ref('mart_event_impact') }} as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
-    where marts.frequency = 'year'
+    {{ flow_evidence(
+        'mart_event_impact',
+        'importer_iso3',
+        'reconciled flows > shares before and after > shift',
+        where="marts.frequency = 'year'",
+        first_year='marts.first_period',
+        last_year='last_period'
+    ) }}
 ),
 
 event_reports as (
@@ -450,21 +403,11 @@ alert_reports as (
 
 -- Spare capacity, its parts and the price follow from the imports of everybody.
 scenario_flows as (
-    select
-        'mart_scenario_result' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'geo_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > cut > offsets > gap' as method_chain
-    from (
-        select
-            *,
-            'WLD' as geo_iso3
-        from {{ ref('mart_scenario_result') }}
-    ) as marts
-    inner join codes on marts.material = codes.material and marts.stage = codes.stage
+    {{ flow_evidence(
+        'mart_scenario_result',
+        none,
+        'reconciled flows > cut > offsets > gap'
+    ) }}
 ),
 
 single_codes as (
@@ -522,32 +465,25 @@ claim_cells as (
 ),
 
 product_flows as (
-    select
-        'mart_product_content' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > weight x content' as method_chain
-    from {{ ref('mart_product_content') }} as marts
-    inner join single_codes as codes on marts.hs_code = codes.hs_code
-    where marts.content_method = 'code_range'
+    {{ flow_evidence(
+        'mart_product_content',
+        'importer_iso3',
+        'reconciled flows > weight x content',
+        where="marts.content_method = 'code_range'",
+        codes='single_codes'
+    ) }}
 ),
 
 -- Where the importer's own lines give the weight, the flows give the value alone.
 product_values as (
-    select
-        'mart_product_content' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year') }} as row_set,
-        marts.source_edition_id,
-        'flows' as role,
-        'reconciled flows > value' as method_chain
-    from {{ ref('mart_product_content') }} as marts
-    inner join single_codes as codes on marts.hs_code = codes.hs_code
-    where marts.content_method = 'national_line' and marts.flow_source is not null
+    {{ flow_evidence(
+        'mart_product_content',
+        'importer_iso3',
+        'reconciled flows > value',
+        where="marts.content_method = 'national_line' and marts.flow_source is not null",
+        first_year='marts.reference_year',
+        codes='single_codes'
+    ) }}
 ),
 
 product_lines as (
@@ -568,17 +504,15 @@ product_lines as (
 ),
 
 unit_value_flows as (
-    select
-        'mart_unit_value' as mart,
-        marts.row_key,
-        cast(null as varchar) as cell_id,
-        {{ flow_predicate('marts', 'importer_iso3', 'marts.reference_year - 4') }}
-        || ' and exporter_iso3 = ''' || marts.exporter_iso3 || '''' as row_set,
-        marts.source_edition_id,
-        'flows of five years' as role,
-        'reconciled flows > value over weight > median > robust z' as method_chain
-    from {{ ref('mart_unit_value') }} as marts
-    inner join single_codes as codes on marts.hs_code = codes.hs_code
+    {{ flow_evidence(
+        'mart_unit_value',
+        'importer_iso3',
+        'reconciled flows > value over weight > median > robust z',
+        role='flows of five years',
+        first_year='marts.reference_year - 4',
+        codes='single_codes',
+        also="' and exporter_iso3 = ''' || marts.exporter_iso3 || ''''"
+    ) }}
 ),
 
 mirror_flows as (

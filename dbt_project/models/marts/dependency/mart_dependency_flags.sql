@@ -66,10 +66,7 @@ exports as (
             and flows.stage = choice.stage
             and flows.reference_year = choice.reference_year
             and flows.flow_source = choice.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or flows.source_edition_id = choice.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
     where coalesce(flows.importer_iso3, '') != 'EU27'
     group by all
 ),
@@ -94,10 +91,7 @@ eu_all_imports as (
             and flows.stage = choice.stage
             and flows.reference_year = choice.reference_year
             and flows.flow_source = choice.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or flows.source_edition_id = choice.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
     where
         flows.importer_iso3 in (select country_iso3 from members)
         and not flows.is_eu27_total

@@ -60,10 +60,7 @@ flows as (
             and codes.stage = choice.stage
             and flows.reference_year = choice.reference_year
             and flows.flow_source = choice.flow_source
-            and (
-                choice.flow_source = 'monazite'
-                or flows.source_edition_id = choice.source_edition_id
-            )
+            and {{ of_choice('flows', 'choice') }}
     where
         flows.net_weight_kg > 0
         and flows.exporter_iso3 is not null
